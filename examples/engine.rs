@@ -96,6 +96,7 @@ fn parts(url: &str) -> Result<Parts, Box<dyn Error>> {
         id: EnvId::new("demo"),
         address: url.to_owned(),
         server: server(url, &known.account),
+        system: skydeck::domain::env::System::default(),
         account_set: known.account,
         user: known.user,
         production: false,

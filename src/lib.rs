@@ -71,6 +71,7 @@ pub use skydeck_console::{shell, ui};
 pub use skydeck_core::{domain, text};
 pub use skydeck_engine as engine;
 pub use skydeck_export as export;
+pub use skydeck_http as http;
 pub use skydeck_ipc as link;
 pub use skydeck_kingdee as erp;
 pub use skydeck_plan as plan;

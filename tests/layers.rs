@@ -301,7 +301,7 @@ fn circles(src: &Path) -> Vec<Vec<String>> {
 }
 
 /// How many circles of modules a crate has at most, and how many modules are in them together. It never grows.
-const CIRCLES: [(&str, usize, usize); 14] = [
+const CIRCLES: [(&str, usize, usize); 15] = [
     ("src", 0, 0),
     ("crates/core/src", 2, 6),
     ("crates/term/src", 0, 0),
@@ -311,6 +311,7 @@ const CIRCLES: [(&str, usize, usize); 14] = [
     ("crates/store-testkit/src", 0, 0),
     ("crates/engine/src", 0, 0),
     ("crates/kingdee/src", 0, 0),
+    ("crates/http/src", 0, 0),
     ("crates/ipc/src", 0, 0),
     ("crates/export/src", 0, 0),
     ("crates/console/src", 0, 0),

@@ -19,6 +19,9 @@ use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
 use crate::erp::files::{self, Unread};
 use crate::erp::refusals::Refusals;
 use crate::exit::{Exit, Stop};
+use crate::http::HttpErp;
+use crate::http::auth::Auth;
+use crate::http::config::HttpConfig;
 use crate::secret::{self, Known, Of, SecretError};
 
 mod alerts;
@@ -226,10 +229,41 @@ pub fn client(
     known: &Known,
     refusals: &Arc<Refusals>,
 ) -> Result<Arc<dyn Erp>, Stop> {
-    let env = config.environment.id.to_string();
-    let secret = secret::fetch(&Of::Environment(env, None), &config.secret, base).map_err(secret_stop)?;
+    let of = Of::Environment(config.environment.id.to_string(), None);
+    let secret = config.secret.as_ref().map(|source| secret::fetch(&of, source, base)).transpose();
+    let secret = secret.map_err(secret_stop)?;
+    if let Some(auth) = &config.http {
+        return http_client(config, auth, secret, base, (causes, clock), known);
+    }
+    let secret = secret.ok_or_else(|| Stop::both(Exit::Usage, "missing field `secret`", "缺少 `secret`"))?;
     client_with(config, secret, base, causes, clock, known, refusals)
 }
+
+/// A client of a system that is none of Kingdee's.
+fn http_client(
+    config: &EnvironmentConfig,
+    auth: &Auth,
+    secret: Option<SecretString>,
+    base: &Path,
+    (causes, clock): (&Arc<CauseTable>, &Arc<dyn Clock>),
+    known: &Known,
+) -> Result<Arc<dyn Erp>, Stop> {
+    let env = config.environment.id.clone();
+    secret.iter().for_each(|secret| known.add(secret));
+    // Only how it is reached is used of it.
+    let nobody = SignIn::Password { password: SecretString::default() };
+    let mut reach = ClientConfig::new(env.clone(), &config.url, "", "", nobody);
+    reach.timeout = config.environment.limits.call_timeout;
+    connect(&mut reach, config, base, known)?;
+    let (reach, auth) = (reach.reach(), auth.clone());
+    let settings = HttpConfig { env: env.clone(), reach, auth, secret, max_body: MAX_BODY };
+    let erp = HttpErp::new(settings, causes.clone(), clock.clone())
+        .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
+    Ok(Arc::new(erp))
+}
+
+/// Most bytes read from an answer of a system that is none of Kingdee's.
+const MAX_BODY: usize = 16 << 20;
 
 /// The same with a secret that is at hand.
 pub fn client_with(

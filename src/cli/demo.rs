@@ -281,8 +281,9 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
         url,
         sign_in: SignInKind::Signed,
         app_id: Some(credentials.app_id),
-        secret: SecretSource::File(secret),
+        secret: Some(SecretSource::File(secret)),
         connection: Connection::default(),
+        http: None,
     })
 }
 
@@ -302,6 +303,7 @@ pub fn account_set(id: &str) -> Environment {
         // The port is another one each time; the simulator goes on with the same bills.
         server: crate::erp::config::server(SIMULATOR, &account),
         address: String::new(),
+        system: crate::domain::env::System::default(),
         account_set: account,
         user: String::new(),
         production: false,

@@ -73,6 +73,7 @@ fn deeds(plan: &Plan) -> Vec<Deed> {
         (Verb::Operation(name), _) => vec![deed(name, "closed", "关闭")],
         (Verb::Submit, _) => vec![deed("Submit", "submitted", "提交")],
         (Verb::Audit, _) => vec![audit()],
+        (Verb::Send, _) => vec![deed("Send", "sent", "发送")],
         (Verb::Save | Verb::Push, make) => {
             let later = make.map(|make| make.then.clone()).unwrap_or_default();
             let pushes = plan.target.verb == Verb::Push;

@@ -33,7 +33,7 @@ pub(super) fn wanted(out: &Out, asked: &NewPlan) -> Result<Done, Stop> {
             let words = out.t("takes back what was done: not offered", "是撤回类操作：不提供");
             return Err(Stop::usage(format!("`{name}` {words}")));
         }
-        (Verb::Audit | Verb::Submit | Verb::Save | Verb::Push, Some(_)) => {
+        (Verb::Audit | Verb::Submit | Verb::Save | Verb::Push | Verb::Send, Some(_)) => {
             let words = out
                 .t("is for other operations: what this one leads to is known", "只用于其他操作：此操作的结果是已知的");
             return Err(Stop::usage(format!("--done {words}")));
@@ -49,7 +49,7 @@ pub(super) fn wanted(out: &Out, asked: &NewPlan) -> Result<Done, Stop> {
             );
             return Err(Stop::usage(format!("`{name}`: {words}")));
         }
-        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push, None) => None,
+        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send, None) => None,
     };
     Ok(Done { verb, shown })
 }
@@ -65,7 +65,7 @@ pub(super) fn print(out: &Out, form: &str, asked: &NewPlan) -> Result<Exit, Stop
     let (form, Done { verb, shown }) = (FormId::new(form), wanted(out, asked)?);
     let text = match (&verb, &shown) {
         (Verb::Operation(name), Some((field, value))) => plan::new_operation(&form, None, name, field, value),
-        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push, _) => {
+        (Verb::Audit | Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send, _) => {
             plan::new_plan(&form, None, &verb, asked.submit)
         }
     };

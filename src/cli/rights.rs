@@ -98,6 +98,7 @@ fn called(verb: &Verb) -> &str {
         Verb::Operation(name) => name,
         Verb::Save => "Save",
         Verb::Push => "Push",
+        Verb::Send => "Send",
     }
 }
 
@@ -154,9 +155,9 @@ async fn writes(environment: &Environment, erp: &dyn Erp, plan: &Plan, verb: &Ve
         Verb::Operation(name) if !environment.allow_operations.iter().any(|allowed| allowed == name) => {
             Writes::NotAllowed
         }
-        Verb::Save | Verb::Push if environment.allows(verb).is_err() => Writes::NotAllowed,
+        Verb::Save | Verb::Push | Verb::Send if environment.allows(verb).is_err() => Writes::NotAllowed,
         // A trial call could make a bill.
-        Verb::Save | Verb::Push => Writes::NotTried,
+        Verb::Save | Verb::Push | Verb::Send => Writes::NotTried,
         Verb::Operation(name) if shown_by(name).is_none() => Writes::NotTried,
         Verb::Audit | Verb::Submit | Verb::Operation(_) => Writes::Tried(erp.may_call(&plan.target.form, verb).await),
     }

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::http_environment::{self, RawSign, RawToken, Way};
 use super::said::Said;
+pub use super::secret_source::SecretSource;
 use super::span::Span;
-use crate::domain::env::{Environment, Limits};
+use crate::domain::env::{Environment, Limits, System};
 use crate::domain::ids::EnvId;
 use crate::domain::zone::Zone;
+use crate::http::auth::Auth;
 
 /// One environment: what the engine may know, and how to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +27,12 @@ pub struct EnvironmentConfig {
     pub sign_in: SignInKind,
     /// Third-party app id, for every way but `password`.
     pub app_id: Option<String>,
-    /// Where the secret is.
-    pub secret: SecretSource,
+    /// Where the secret is; a system that asks for none has none.
+    pub secret: Option<SecretSource>,
     /// How the server is reached.
     pub connection: Connection,
+    /// Of kind `http`: how requests say who we are, without the secret.
+    pub http: Option<Auth>,
 }
 
 /// How a server is reached, and what a sign-in says beside the secret. Paths are relative to the configuration file.
@@ -89,7 +94,10 @@ impl EnvironmentConfig {
     pub fn is_typed(&self) -> bool {
         let Connection { second_password, proxy, .. } = &self.connection;
         let proxy = proxy.as_ref().and_then(|proxy| proxy.login.as_ref()).map(|(_, secret)| secret);
-        [Some(&self.secret), second_password.as_ref(), proxy].into_iter().flatten().any(|s| *s == SecretSource::Prompt)
+        [self.secret.as_ref(), second_password.as_ref(), proxy]
+            .into_iter()
+            .flatten()
+            .any(|s| *s == SecretSource::Prompt)
     }
 }
 
@@ -107,26 +115,20 @@ pub enum SignInKind {
     Password,
 }
 
-/// Where a secret is kept. Never the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// A file of the user's own with mode 0600; relative to the configuration file.
-    File(PathBuf),
-    /// A program whose first output line is the secret.
-    Command(Vec<String>),
-    /// Asked for at the terminal.
-    Prompt,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawEnvironment {
+    #[serde(default)]
+    kind: System,
     url: String,
+    #[serde(alias = "system")]
     account_set: String,
     user: String,
-    sign_in: SignInKind,
+    sign_in: RawSignIn,
     app_id: Option<String>,
-    secret: SecretSource,
+    secret: Option<SecretSource>,
+    token: Option<RawToken>,
+    sign: Option<RawSign>,
     #[serde(default)]
     production: bool,
     read_only: Option<ReadOnly>,
@@ -148,6 +150,48 @@ pub(super) struct RawEnvironment {
     allow_operations: Vec<String>,
     #[serde(default)]
     limits: RawLimits,
+}
+
+/// `sign_in`, of either kind.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawSignIn {
+    Signed,
+    AppSecret,
+    AppSign,
+    Password,
+    None,
+    Bearer,
+    Basic,
+    Token,
+}
+
+impl RawSignIn {
+    fn of_kingdee(self) -> Result<SignInKind, Said> {
+        match self {
+            Self::Signed => Ok(SignInKind::Signed),
+            Self::AppSecret => Ok(SignInKind::AppSecret),
+            Self::AppSign => Ok(SignInKind::AppSign),
+            Self::Password => Ok(SignInKind::Password),
+            Self::None | Self::Bearer | Self::Basic | Self::Token => Err(Said::new(
+                "this sign_in is one of kind = \"http\"; Kingdee's are signed, app_secret, app_sign and password",
+                "此登录方式（sign_in）用于 kind = \"http\"；金蝶环境用 signed、app_secret、app_sign 或 password",
+            )),
+        }
+    }
+
+    fn of_http(self) -> Result<Way, Said> {
+        match self {
+            Self::None | Self::Signed => Ok(Way::Open),
+            Self::Bearer => Ok(Way::Bearer),
+            Self::Basic => Ok(Way::Basic),
+            Self::Token => Ok(Way::Token),
+            Self::AppSecret | Self::AppSign | Self::Password => Err(Said::new(
+                "this sign_in is one of Kingdee's; those of kind = \"http\" are none, bearer, basic, token and signed",
+                "此登录方式（sign_in）用于金蝶；kind = \"http\" 用 none、bearer、basic、token 或 signed",
+            )),
+        }
+    }
 }
 
 /// `read_only`: who can open the environment for writing.
@@ -230,67 +274,59 @@ struct RawLimits {
     canary: Option<u32>,
 }
 
-impl<'de> Deserialize<'de> for SecretSource {
-    /// Written by hand so that a secret put here by mistake is refused without being repeated.
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> serde::de::Visitor<'de> for V {
-            type Value = SecretSource;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(
-                    f,
-                    "{}",
-                    Said::new(
-                        "{ file = \"…\" }, { command = [\"…\"] } or { prompt = true }",
-                        "{ file = \"…\" }、{ command = [\"…\"] } 或 { prompt = true }",
-                    )
-                )
-            }
-            fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<SecretSource, E> {
-                Err(E::custom(Said::new(
-                    "a secret must not stand in this file; put it into a file of its own with mode 0600 and write secret = { file = \"…\" }",
-                    "密钥不能写在此文件中：请放入单独的文件（权限 0600），并写 secret = { file = \"…\" }",
-                )))
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
-                use serde::de::Error;
-                let wrong = || {
-                    A::Error::custom(Said::new(
-                        "write { file = \"…\" }, { command = [\"…\"] } or { prompt = true }",
-                        "请写 { file = \"…\" }、{ command = [\"…\"] } 或 { prompt = true }",
-                    ))
-                };
-                let Some(key) = map.next_key::<String>()? else { return Err(wrong()) };
-                let source = match key.as_str() {
-                    "file" => SecretSource::File(map.next_value()?),
-                    "command" => SecretSource::Command(map.next_value()?),
-                    "prompt" if map.next_value::<bool>()? => SecretSource::Prompt,
-                    _ => return Err(wrong()),
-                };
-                if map.next_key::<String>()?.is_some() {
-                    return Err(A::Error::custom(Said::new(
-                        "a secret has one source, not several",
-                        "密钥只能有一个来源",
-                    )));
-                }
-                match &source {
-                    SecretSource::Command(argv) if argv.is_empty() => {
-                        Err(A::Error::custom(Said::new("the command is empty", "command 为空：请写程序及其参数")))
-                    }
-                    _ => Ok(source),
-                }
-            }
-        }
-        d.deserialize_any(V)
-    }
-}
-
 impl RawEnvironment {
-    /// Fills in what is not said. `approvers`: the file names some.
-    pub(super) fn build(self, id: &str, approvers: bool) -> Result<EnvironmentConfig, Said> {
-        if self.sign_in != SignInKind::Password && self.app_id.is_none() {
+    /// What only Kingdee's environments have, checked.
+    fn of_kingdee(&self) -> Result<SignInKind, Said> {
+        let sign_in = self.sign_in.of_kingdee()?;
+        if sign_in != SignInKind::Password && self.app_id.is_none() {
             return Err(Said::new("sign_in by app needs app_id", "此登录方式（sign_in）需要 app_id"));
         }
+        if self.secret.is_none() {
+            return Err(Said::new("missing field `secret`", "缺少 `secret`"));
+        }
+        if self.token.is_some() || self.sign.is_some() {
+            return Err(Said::new(
+                "token and sign belong to kind = \"http\": take them out",
+                "token 和 sign 只用于 kind = \"http\"：请去掉",
+            ));
+        }
+        Ok(sign_in)
+    }
+
+    /// What only environments of kind `http` have, checked.
+    fn of_http(&mut self) -> Result<Auth, Said> {
+        let way = self.sign_in.of_http()?;
+        let only_kingdee = [
+            ("lcid", self.lcid.is_some()),
+            ("org", self.org.is_some()),
+            ("second_password", self.second_password.is_some()),
+        ];
+        if let Some((key, _)) = only_kingdee.iter().find(|(_, given)| *given) {
+            return Err(Said::new(
+                format!("{key} is one of Kingdee's: take it out, or kind = \"http\""),
+                format!("{key} 用于金蝶：请去掉它，或去掉 kind = \"http\""),
+            ));
+        }
+        let needs = self.sign_in != RawSignIn::None;
+        if needs && self.secret.is_none() {
+            return Err(Said::new("missing field `secret`", "缺少 `secret`"));
+        }
+        if (self.sign_in == RawSignIn::Signed) && self.sign.is_none() {
+            return Err(Said::new(
+                "sign_in = \"signed\" needs [environment.NAME.sign], with a preset or the rules",
+                "sign_in = \"signed\" 时须写 [environment.名称.sign]：预设（preset）或规则",
+            ));
+        }
+        let (token, sign) = (self.token.take(), self.sign.take());
+        http_environment::auth(way, (&self.user, self.app_id.as_deref()), (token, sign))
+    }
+
+    /// Fills in what is not said. `approvers`: the file names some.
+    pub(super) fn build(mut self, id: &str, approvers: bool) -> Result<EnvironmentConfig, Said> {
+        let (sign_in, http) = match self.kind {
+            System::Kingdee => (self.of_kingdee()?, None),
+            System::Http => (SignInKind::Signed, Some(self.of_http()?)),
+        };
         let zone = self.server_zone.unwrap_or_else(|| "Asia/Shanghai".to_owned());
         zone.parse::<Zone>().map_err(|_| {
             Said::new(
@@ -303,7 +339,7 @@ impl RawEnvironment {
         let connection = Connection {
             lcid: self.lcid.unwrap_or(ZH_CN),
             org: self.org.map_or_else(|| OWN_ORG.to_owned(), |org| org.0),
-            second_password: second_password(self.second_password, self.sign_in)?,
+            second_password: second_password(self.second_password, sign_in)?,
             client_certificate: client_certificate(self.client_certificate, self.client_key)?,
             proxy: proxy(self.proxy, self.proxy_user, self.proxy_secret)?,
             ca_file: self.ca_file,
@@ -328,6 +364,7 @@ impl RawEnvironment {
             id: EnvId::new(id),
             server: crate::erp::config::server(&self.url, &self.account_set),
             address: self.url.clone(),
+            system: self.kind,
             account_set: self.account_set,
             user: self.user,
             production: self.production,
@@ -341,10 +378,11 @@ impl RawEnvironment {
         Ok(EnvironmentConfig {
             environment,
             url: self.url,
-            sign_in: self.sign_in,
+            sign_in,
             app_id: self.app_id,
             secret: self.secret,
             connection,
+            http,
         })
     }
 }

@@ -6,7 +6,9 @@
 pub mod access;
 pub mod alerts;
 mod environment;
+mod http_environment;
 mod said;
+mod secret_source;
 mod span;
 
 use std::collections::BTreeMap;

@@ -130,6 +130,7 @@ pub fn environment() -> Environment {
     Environment {
         id: EnvId::new("test"),
         address: "http://erp.invalid/k3cloud".into(),
+        system: skydeck::domain::env::System::default(),
         account_set: "0".into(),
         user: US.into(),
         production: false,

@@ -36,7 +36,7 @@ pub fn op_of(verb: &Verb) -> &'static str {
     match verb {
         Verb::Submit => SUBMIT,
         Verb::Operation(name) if name == CLOSE => CLOSE,
-        Verb::Audit | Verb::Operation(_) | Verb::Save | Verb::Push => AUDIT,
+        Verb::Audit | Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send => AUDIT,
     }
 }
 

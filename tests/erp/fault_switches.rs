@@ -140,6 +140,7 @@ async fn said(fault: &Rule, call: &str) -> String {
         options: WriteOptions::default(),
         flags: Vec::new(),
         bodies: Vec::new(),
+        sending: None,
     };
     let reply = erp.write(&WriteToken::for_tests(EnvId::new("t")), &write).await;
     // What the server does after the client gave up belongs to the truth as well.

@@ -186,6 +186,7 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
         options: WriteOptions::default(),
         flags: Vec::new(),
         bodies: Vec::new(),
+        sending: None,
     };
     let token = WriteToken::for_tests(EnvId::new("test"));
     let of_write = |reply: WriteReply| (words_of_reply(&reply), format!("{reply:?}"));

@@ -55,6 +55,7 @@ async fn audit(erp: &KingdeeErp, bills: &[&Found]) -> Vec<(Fid, Verdict)> {
         options: WriteOptions::default(),
         flags: Vec::new(),
         bodies: Vec::new(),
+        sending: None,
     };
     erp.write(&WriteToken::for_tests(EnvId::new("t")), &call).await.verdicts
 }

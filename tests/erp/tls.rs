@@ -89,6 +89,7 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
         options: WriteOptions::default(),
         flags: Vec::new(),
         bodies: Vec::new(),
+        sending: None,
     };
     let reply = erp.write(&WriteToken::for_tests(EnvId::new("test")), &audit).await;
     let verdict = reply.verdicts.into_iter().next().expect("one bill, one verdict").1;

@@ -227,13 +227,16 @@ impl Runner {
     /// Records of the source by their ids, with what is to be made of each.
     async fn read_source(&mut self, wanted: &[Found]) -> Result<HashMap<Fid, Found>, Failed> {
         let now = self.run.shared.clock.now();
-        let (server_now, zone_minutes) = match server_time(&self.run.env, now) {
+        let env = self.run.source().map_err(Failed::Erp)?;
+        if let Some(why) = env.astray() {
+            return Err(Failed::Erp(why));
+        }
+        let (server_now, zone_minutes) = match server_time(&env, now) {
             Ok(time) => time,
             Err(refusal) => return Err(Failed::Erp(refusal.reason().clone())),
         };
         let page_size = self.run.plan.policy.page_size;
         let context = RenderContext { last_sync: None, now: server_now, zone_minutes, page_size, open: false };
-        let env = std::sync::Arc::clone(&self.run.env);
         if self.run.plan.source.origin == Origin::HandedIn {
             return self.read_handed_in(wanted, &context).await;
         }

@@ -65,6 +65,7 @@ async fn attempt(run: &RunContext, bills: Vec<Candidate>, turn: CallPermit) -> C
         options: run.plan.target.options.clone(),
         flags: run.flags.clone(),
         bodies: bills.iter().filter_map(|bill| bodies.get(&bill.fid).cloned()).collect(),
+        sending: run.plan.target.make.as_ref().and_then(|make| make.send.clone()),
     };
     let (session, began) = (run.env.signed_in(), shared.clock.mono());
     let sent = shared.clock.now();

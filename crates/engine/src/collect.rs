@@ -190,13 +190,23 @@ impl Runner {
             }
             What::Query(floor, params, None) if !params.numbers.is_empty() => self.query_list(&floor, &params).await,
             What::Query(floor, params, None) => self.query(&floor, &params).await,
+            What::Query(floor, params, Some(source)) if self.run.op.key.makes() => {
+                if let Some(why) = source.astray() {
+                    return Err(Failed::Erp(why));
+                }
+                if params.numbers.is_empty() {
+                    self.query(&floor, &params).await
+                } else {
+                    self.query_list(&floor, &params).await
+                }
+            }
             What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
             What::Entries(rows) => self.entries(rows).await,
         }
     }
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
-        let env = Arc::clone(&self.run.env);
+        let env = self.run.source().map_err(Failed::Erp)?;
         let mut set = Set::of(&env);
         let (mut carry, mut carried) = self.carry(params, floor.scope(&env), floor.until.is_some()).await?;
         let plan = Arc::clone(&self.run.plan);

@@ -122,7 +122,7 @@ impl Runner {
     /// Reads all successes back that were not yet. Where nothing came of one, the run must stop.
     async fn confirm(&mut self) -> Result<(), Stop> {
         while !self.memory.unconfirmed().is_empty() {
-            let batch = self.memory.unconfirmed().oldest(READ_BATCH);
+            let batch = self.memory.unconfirmed().oldest(self.run.looked_at_once());
             let n = batch.len();
             let doubted = self.without_effect(batch).await?;
             self.memory.take([Change::Confirmed(n)]);
@@ -160,8 +160,9 @@ impl Runner {
                 }
             }
             if !open.is_empty() {
-                self.run.env.quiet(SECOND_LOOK);
-                tokio::time::sleep(SECOND_LOOK).await;
+                let second_look = SECOND_LOOK.max(self.run.lag());
+                self.run.env.quiet(second_look);
+                tokio::time::sleep(second_look).await;
             }
         }
         self.run.append_in_groups(read).await?;

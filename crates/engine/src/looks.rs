@@ -126,6 +126,7 @@ impl Looking<'_> {
             in_lines: false,
             fields: &compare,
             lines: &lists.first().unwrap_or(&none).columns,
+            sending: make.send.as_deref(),
         };
         let mut seen = HashMap::with_capacity(wanted.len());
         for chunk in wanted.chunks(MOST_KEYS) {
@@ -179,6 +180,7 @@ impl Looking<'_> {
             in_lines: true,
             fields: &[],
             lines: &quantity,
+            sending: None,
         };
         let mut seen = HashMap::with_capacity(wanted.len());
         for chunk in wanted.chunks(MOST_KEYS) {
@@ -253,7 +255,8 @@ impl Looking<'_> {
             let fields: [String; 0] = [];
             let (id_path, number_path, key) = (&make.id_path, &make.number_path, &make.key);
             let in_lines = make.push.is_some();
-            let look = KeyLook { form: &form, id_path, number_path, key, in_lines, fields: &fields, lines: &fields };
+            let (fields, lines, sending) = (&fields, &fields, make.send.as_deref());
+            let look = KeyLook { form: &form, id_path, number_path, key, in_lines, fields, lines, sending };
             let rows = self.env.erp.find_bills(&look, std::slice::from_ref(&known)).await?;
             self.at_home()?;
             if rows.iter().any(|row| is_key(&row.key, &known)) {
@@ -262,6 +265,10 @@ impl Looking<'_> {
             if make.probe.is_some() {
                 return Ok(Err(Reason::LookProvesNothing { env, form, key: Some(known) }));
             }
+        }
+        if make.send.is_some() {
+            // Only a record that is known by its key can be asked for there.
+            return Ok(Err(Reason::LookProvesNothing { env, form, key: None }));
         }
         // The last one that was made may have been deleted by a person.
         let any = PageQuery {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use crate::api::Notice;
 use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck_core::domain::event::{ActionEntry, Event};
-use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
+use skydeck_core::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck_core::domain::listed;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
@@ -197,8 +197,12 @@ impl Inner {
         let was = mark.as_ref().and_then(|mark| mark.clock.as_ref());
         let clock = source.as_ref().unwrap_or(&env).erp_clock_beside(now, was);
         let floor = collect::floor(&plan, mark.as_ref(), params, now, clock.as_ref()).map_err(Refusal::BadPlan)?;
-        if let Some(why) = source.as_ref().and_then(|source| source.astray()) {
-            return Err(Refusal::Denied(why));
+        if let Some(source) = &source {
+            if plan.target.make.is_some() {
+                self.shared.may_open(source).await?;
+            } else if let Some(why) = source.astray() {
+                return Err(Refusal::Denied(why));
+            }
         }
         let (server_now, zone_minutes) = server_time(source.as_ref().unwrap_or(&env), now)?;
         let context = RenderContext {
@@ -216,7 +220,7 @@ impl Inner {
         };
         let floor = Floor { scopes: scope::of(&context), ..floor };
         let range = Range::of(params, &plan);
-        let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless) };
+        let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless)? };
         Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))
     }
 
@@ -261,7 +265,7 @@ impl Inner {
             match usable {
                 Ok((plan, env)) => {
                     let of = rows.first().map(|r| r.run).filter(|run| rows.iter().all(|r| r.run == *run));
-                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, &order.by, order.headless) };
+                    let head = RunHead { of, revision, ..self.head(kind, &plan, &env, &order.by, order.headless)? };
                     if rev.is_some() {
                         noted.push(format!("{id} under its original revision {}", plan.rev.short()));
                     }
@@ -309,7 +313,7 @@ impl Inner {
         if let Some(why) = held.get(&env.env.id) {
             return Err(Refusal::Denied(why.clone()));
         }
-        let here = env.env.id == group.env && plan.source.form == group.form;
+        let here = env.env.id == group.env && self.shared.record_form(&plan)? == group.form;
         here.then_some((plan, env)).ok_or_else(|| not_here(group))
     }
 
@@ -322,7 +326,11 @@ impl Inner {
             rev: Some(head.rev.to_string()),
             ..About::default()
         });
-        let free = servers::unbound(runs.iter().map(|(_, _, env, _)| env));
+        // Records that are read elsewhere are known by the ids they have there: that server is bound, too.
+        let sources = runs.iter().filter(|(_, plan, ..)| plan.target.make.is_some());
+        let sources = sources.filter_map(|(_, plan, ..)| self.shared.feeder(plan).ok().flatten());
+        let touched: Vec<Arc<Dispatch>> = runs.iter().map(|(_, _, env, _)| Arc::clone(env)).chain(sources).collect();
+        let free = servers::unbound(touched.iter());
         let mut events: Vec<Event> = free.iter().map(|(env, server)| self.shared.bound(env, server, None)).collect();
         for (head, plan, ..) in &runs {
             events.push(Event::RunOpened(Box::new(self.shared.told(head, plan).await?)));
@@ -353,8 +361,8 @@ impl Inner {
         })
     }
 
-    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who, headless: bool) -> RunHead {
-        RunHead {
+    fn head(&self, kind: RunKind, plan: &Plan, env: &Dispatch, by: &Who, headless: bool) -> Result<RunHead, Refusal> {
+        Ok(RunHead {
             id: RunId(self.shared.ulid()),
             kind,
             plan: plan.id.clone(),
@@ -362,7 +370,7 @@ impl Inner {
             rev: plan.rev.clone(),
             env: env.env.id.clone(),
             production: env.env.production,
-            form: plan.source.form.clone(),
+            form: self.shared.record_form(plan)?,
             columns: plan.source.columns.iter().map(|c| c.key.clone()).collect(),
             by: by.clone(),
             opened: self.shared.clock.now(),
@@ -374,7 +382,7 @@ impl Inner {
             range: None,
             headless,
             text: None,
-        }
+        })
     }
 
     pub(super) async fn select(&self, selection: &Selection, quarantined: bool) -> Result<Selected, Refusal> {
@@ -423,10 +431,20 @@ impl Shared {
     }
 
     /// The environment a plan queries, where it calls another one.
-    fn feeder(&self, plan: &Plan) -> Result<Option<Arc<Dispatch>>, Refusal> {
+    pub(super) fn feeder(&self, plan: &Plan) -> Result<Option<Arc<Dispatch>>, Refusal> {
         let Some(target) = &plan.target_env else { return Ok(None) };
         let source = self.named(&plan.id, plan.env.as_ref())?;
         Ok((source.env.id != *target).then_some(source))
+    }
+
+    /// What a plan's records are called in keys: their form; with the environment it is read in, where what is made of them is
+    /// made in another one, because two of these may have a record of one id.
+    pub(super) fn record_form(&self, plan: &Plan) -> Result<FormId, Refusal> {
+        let form = &plan.source.form;
+        Ok(match self.feeder(plan)?.filter(|_| plan.target.make.is_some()) {
+            Some(source) => FormId::new(format!("{}/{form}", source.env.id)),
+            None => form.clone(),
+        })
     }
 
     fn named(&self, plan: &PlanId, env: Option<&EnvId>) -> Result<Arc<Dispatch>, Refusal> {

@@ -55,6 +55,7 @@ mod tests {
         Environment {
             id: EnvId::new("e"),
             address: String::new(),
+            system: skydeck_core::domain::env::System::default(),
             account_set: String::new(),
             user: String::new(),
             production: true,

@@ -11,6 +11,7 @@ use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId};
 use skydeck_core::domain::plan::WriteOptions;
 use skydeck_core::domain::run::Flag;
+use skydeck_core::domain::sending::Sending;
 use skydeck_core::domain::step::{Evidence, Verb, Verdict};
 
 /// Proof that the engine allowed a write. Only its permission check makes one; it names what was allowed, so that a token
@@ -111,6 +112,8 @@ pub struct KeyLook<'a> {
     pub fields: &'a [String],
     /// Fields of the lines of one list of it, which become [`KeyRow::lines`].
     pub lines: &'a [String],
+    /// How it is looked for in a system that is not told by a form alone.
+    pub sending: Option<&'a Sending>,
 }
 
 /// A bill that a look by key found.
@@ -139,6 +142,8 @@ pub struct WriteCall {
     pub flags: Vec<Flag>,
     /// What is to be made, one a bill: JSON, sent as it stands. Empty for calls that act on a bill that is there.
     pub bodies: Vec<String>,
+    /// How they are sent to a system that is not told by a form alone.
+    pub sending: Option<Box<Sending>>,
 }
 
 /// What came of a writing call: one verdict for each bill asked, in the order asked.

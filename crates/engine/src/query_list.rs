@@ -31,7 +31,7 @@ fn unasked(error: &RenderError) -> Failed {
 impl Runner {
     /// The bills of a list, and what the ledger has of them.
     pub(super) async fn query_list(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {
-        let env = Arc::clone(&self.run.env);
+        let env = self.run.source().map_err(Failed::Erp)?;
         let mut set = Set::of(&env);
         let (mut carry, carried) = self.carry(params, floor.scope(&env), floor.until.is_some()).await?;
         let plan = Arc::clone(&self.run.plan);

@@ -97,7 +97,7 @@ async fn read_on(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result<(),
 async fn plan_of(shared: &Shared, row: &RunRow) -> Result<Option<Arc<Plan>>, StoreError> {
     let fits = |plan: &Plan| {
         let op = Operation::of(plan);
-        plan.source.form == row.head.form && op.id == row.head.op && op.blind().is_none()
+        shared.record_form(plan).is_ok_and(|form| form == row.head.form) && op.id == row.head.op && op.blind().is_none()
     };
     let plans = shared.plans();
     let newest = plans.iter().filter_map(|(plan, _)| plan.as_ref().ok()).find(|p| p.id == row.head.plan);

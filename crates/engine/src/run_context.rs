@@ -13,6 +13,7 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, FormId, RecordKey};
 use skydeck_core::domain::operation::{Operation, Seen};
 use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Flag, RunHead, RunKind};
 use skydeck_core::domain::step::{Left, Step};
 use skydeck_store::StoreError;
@@ -23,7 +24,15 @@ use super::decide::{Case, Moment, OpenCall};
 use super::dispatch::Dispatch;
 use super::known::{Known, know};
 use super::looks::Looking;
+use super::status_reads::READ_BATCH;
 use crate::ports::Fault;
+
+/// Seconds that may pass from a judgement to the request it leads to: a look is believed for 30 s, and a turn and a connection
+/// are waited for.
+const SPENT_WAITING: u64 = 120;
+
+/// Records that are asked for one by one and judged together.
+const ASKED_ONE_BY_ONE: usize = 16;
 
 /// Bills settled in one append when no call is needed.
 pub const SETTLE_GROUP: usize = 50;
@@ -40,6 +49,8 @@ pub struct RunContext {
     pub op: Operation,
     /// Environment.
     pub env: Arc<Dispatch>,
+    /// Where the records are read of which something is made here, if that is another one; or why it is not known.
+    pub feeder: Result<Option<Arc<Dispatch>>, Reason>,
     /// Flags chosen for it.
     pub flags: Vec<Flag>,
     /// A verb put it to work: see [`skydeck_core::domain::command::Order::headless`].
@@ -112,6 +123,28 @@ impl RunContext {
         self.looking().of_run(self.head.id, fids).await
     }
 
+    /// The environment that the plan's records are read in.
+    ///
+    /// # Errors
+    /// The plan names one that there is none of.
+    pub fn source(&self) -> Result<Arc<Dispatch>, Reason> {
+        let feeder = self.feeder.clone()?.filter(|_| self.op.key.makes());
+        Ok(feeder.unwrap_or_else(|| Arc::clone(&self.env)))
+    }
+
+    /// Records that one look asks for, at most: of a system that is asked for each by itself so few that the first look is
+    /// still fresh when the last one was made.
+    pub fn looked_at_once(&self) -> usize {
+        let asks_each = self.plan.target.make.as_ref().is_some_and(|make| make.send.is_some());
+        if asks_each { ASKED_ONE_BY_ONE } else { READ_BATCH }
+    }
+
+    /// How long after a call what it made may not be found yet, as the plan says.
+    pub fn lag(&self) -> Duration {
+        let send = self.plan.target.make.as_ref().and_then(|make| make.send.as_ref());
+        Duration::from_secs(send.map_or(0, |send| u64::from(send.look.lag_secs)))
+    }
+
     /// Whether a step makes the bill.
     pub fn makes(&self, step: Step) -> bool {
         self.op.key.makes() && self.op.place_of(step) == 0
@@ -157,10 +190,21 @@ impl RunContext {
             deaths: past.deaths,
             may_write: self.head.kind != RunKind::Verify,
             canary_look: self.op.key.makes(),
-            age_secs: 0,
+            age_secs: past.open.as_ref().map_or(0, |open| self.age_of(open)),
             made: past.made.is_some(),
             honoured: self.making.get().is_some_and(|making| making.honoured.load(Ordering::SeqCst)),
             by_person: self.head.kind == RunKind::Retry && !self.head.by.is_schedule(),
+        }
+    }
+
+    /// Seconds since a call left, as far as a clock proves it that nobody sets; longer than anything where none does.
+    fn age_of(&self, call: &OpenCall) -> u32 {
+        match (&call.left, self.shared.clock.boot()) {
+            (Some((boot, Left::Boot(then))), Some((this, now))) if *boot == this => {
+                let secs = now.saturating_sub(*then).div_ceil(1000) + SPENT_WAITING;
+                u32::try_from(secs).unwrap_or(u32::MAX)
+            }
+            (Some((_, Left::Boot(_) | Left::Store(_))) | None, Some(_) | None) => u32::MAX,
         }
     }
 
@@ -168,7 +212,7 @@ impl RunContext {
     /// After a restart the clock of the machine's start proves how much of the limit has passed; where it does not (another
     /// start, a call of 0.1.0), the whole limit is waited for again: the wall clock proves nothing.
     pub fn limit_proven(&self, call: &OpenCall) -> Duration {
-        let limit = self.env.limits().settle;
+        let limit = self.env.limits().settle + self.lag();
         let now = self.shared.clock.mono();
         let passed = match (&call.left, self.shared.clock.boot()) {
             (Some((boot, Left::Boot(ms))), Some((this, now))) if *boot == this => {

@@ -76,6 +76,7 @@ impl Runner {
         let failure = shared.ledger.failure();
         let memory = RunMemory::new(job.canary && job.env.limits().canary > 0);
         let op = Operation::of(&job.plan);
+        let feeder = shared.feeder(&job.plan).map_err(|refusal| refusal.reason().clone());
         let Job { head, plan, env, flags, headless, knock, .. } = job;
         let run = Arc::new(RunContext {
             shared,
@@ -83,6 +84,7 @@ impl Runner {
             plan,
             op,
             env,
+            feeder,
             flags,
             headless,
             knock,

@@ -48,7 +48,7 @@ enum Due {
 /// this process.
 pub(super) fn limit(run: &RunContext, memory: &RunMemory, fid: &Fid, call: &OpenCall) -> (Duration, Change) {
     let proven = memory.limit(fid).unwrap_or_else(|| run.limit_proven(call));
-    let limit = run.env.limit_of(&run.head.form, fid).unwrap_or(proven);
+    let limit = run.env.limit_of(&run.head.form, fid).map_or(proven, |at| at + run.lag());
     (limit, Change::LimitAt(fid.clone(), proven))
 }
 
@@ -248,7 +248,8 @@ impl Runner {
     async fn due_unknown(&mut self) -> Result<Due, Stop> {
         let run = &self.run;
         let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
-        while ready.len() < READ_BATCH {
+        let most = run.looked_at_once();
+        while ready.len() < most {
             let rows = run.shared.store.bills_in(run.head.id, slot(run), after.as_ref(), READ_BATCH).await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.fid().clone());
@@ -256,7 +257,7 @@ impl Runner {
                 |row: &BillRow| row.state.outcome().and_then(not_known).is_some_and(|u| u.why.needs_operator());
             let open = rows.into_iter().filter(|row| !a_persons(row));
             let known = with_entries(run, run.know(open.collect()).await?).await?;
-            let due = due_of(run, &self.memory, known, READ_BATCH - ready.len());
+            let due = due_of(run, &self.memory, known, most - ready.len());
             self.memory.take(due.changes);
             ready.extend(due.ready);
             next = next.into_iter().chain(due.next).min();

@@ -22,7 +22,7 @@ use super::run_context::{RunContext, SETTLE_GROUP};
 use super::run_memory::{Change, RunMemory};
 use super::runner::{Runner, Told};
 use super::settle::{limit, not_applied};
-use super::status_reads::{self, READ_BATCH, READ_TRIES, ReadFault};
+use super::status_reads::{self, READ_TRIES, ReadFault};
 
 /// What to do with a bill after a look.
 enum Next {
@@ -210,10 +210,10 @@ fn called_in(run: &RunContext, now: Option<&Found>, approved: &Rev) -> Rev {
 }
 
 impl Runner {
-    /// Reads the status of at most [`READ_BATCH`] bills and decides: settles those that need no call, returns the others.
+    /// Reads the status of at most [`RunContext::looked_at_once`] bills and decides: settles those that need no call, returns the others.
     pub(super) async fn evaluate(&mut self, mut rows: Vec<BillRow>) -> Result<VecDeque<Candidate>, Stop> {
         // What does not fit one read stays in the store and comes with the next pass.
-        rows.truncate(READ_BATCH);
+        rows.truncate(self.run.looked_at_once());
         let known = self.run.know(rows).await?;
         let left = self.sort_out(known, self.run.shared.clock.mono()).await?;
         if left.is_empty() {

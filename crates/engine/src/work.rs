@@ -26,7 +26,6 @@ use super::run_context::RunContext;
 use super::run_memory::{Change, RunMemory};
 use super::runner::Runner;
 use super::settle::Patience;
-use super::status_reads::READ_BATCH;
 
 /// How old a status may be when its call leaves (docs/design/reliability.md#before-a-call).
 const FRESH: Duration = Duration::from_secs(30);
@@ -167,7 +166,8 @@ impl Runner {
     /// Waiting bills of the run after a place.
     async fn rows_after(&self, after: Option<Fid>) -> Result<Vec<BillRow>, Stop> {
         let run = self.run.head.id;
-        Ok(self.run.shared.store.bills_in(run, Slot::Waiting, after.as_ref(), READ_BATCH).await?)
+        let most = self.run.looked_at_once();
+        Ok(self.run.shared.store.bills_in(run, Slot::Waiting, after.as_ref(), most).await?)
     }
 
     /// Calls the bills of a page in turn; gives the page after it, being read, where there is one.

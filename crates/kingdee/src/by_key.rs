@@ -26,7 +26,7 @@ impl KingdeeErp {
 
     /// The bills with these keys; `None` where an answer does not take them all, and fewer can be asked for.
     async fn of_keys(&self, look: &KeyLook<'_>, asked: &[String]) -> Result<Option<Vec<KeyRow>>, Fault> {
-        let KeyLook { form, id_path, number_path, key, in_lines, fields, lines } = *look;
+        let KeyLook { form, id_path, number_path, key, in_lines, fields, lines, sending: _ } = *look;
         let mut fields = fields.to_vec();
         if !in_lines && !fields.iter().any(|field| field.eq_ignore_ascii_case(key)) {
             fields.push(key.to_owned());

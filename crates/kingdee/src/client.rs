@@ -321,6 +321,9 @@ impl KingdeeErp {
             let (theirs, ours) = (token.env(), &self.config.env);
             return Some(format!("not sent: the permission is for environment {theirs}, this is {ours}"));
         }
+        if call.verb == Verb::Send {
+            return Some("not sent: records go to environments of kind http, and this is none".to_owned());
+        }
         let odd = call.bills.iter().find(|(fid, _)| !fid.is_callable());
         odd.map(|(fid, _)| format!("not sent: `{fid}` cannot stand in a list of ids"))
     }
@@ -426,10 +429,10 @@ impl Erp for KingdeeErp {
         if bills.is_empty() {
             return not_sent("not sent: no bill was given".to_owned(), None);
         }
-        let answer_names = match &call.verb {
+        let names = match &call.verb {
             Verb::Save => Names::Saved,
             Verb::Push => Names::Pushed,
-            Verb::Submit | Verb::Audit | Verb::Operation(_) => Names::Asked,
+            Verb::Submit | Verb::Audit | Verb::Operation(_) | Verb::Send => Names::Asked,
         };
         let Some((service, body)) = request(call, &bills) else {
             return not_sent(
@@ -438,8 +441,7 @@ impl Erp for KingdeeErp {
             );
         };
         let answer = self.call(service, body.clone(), CallKind::Write).await;
-        let Judged { verdicts, side, alarm, made } =
-            judge_write(&answer, &bills, &self.causes, (self.mode(), answer_names));
+        let Judged { verdicts, side, alarm, made } = judge_write(&answer, &bills, &self.causes, (self.mode(), names));
         let of: HashMap<&Fid, &Verdict> = verdicts.iter().map(|(fid, verdict)| (fid, verdict)).collect();
         let verdicts = call
             .bills

@@ -2,7 +2,7 @@
 
 use skydeck_core::domain::system_words::chinese;
 
-use super::config::ConfigError;
+use super::address::ConfigError;
 
 impl ConfigError {
     /// What, and what would be right.

@@ -7,13 +7,13 @@ use super::transport::{HttpReply, TransportFault};
 use skydeck_core::domain::step::{Blob, Body, Evidence};
 
 /// Most bytes kept of one body.
-pub(super) const KEPT: usize = 1 << 20;
+pub const KEPT: usize = 1 << 20;
 
 /// Most bytes kept of a body that belongs to no bill.
-pub(super) const KEPT_OF_READS: usize = 64 << 10;
+pub const KEPT_OF_READS: usize = 64 << 10;
 
 /// Evidence of a call; headers are never kept.
-pub(super) fn of(request: &[u8], answer: &Result<HttpReply, TransportFault>, kept: usize) -> Evidence {
+pub fn of(request: &[u8], answer: &Result<HttpReply, TransportFault>, kept: usize) -> Evidence {
     let request = body(request, kept);
     match answer {
         Ok(reply) => {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Proxy, Response};
+use reqwest::{Client, Proxy, RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
 
-use super::config::{Address, ClientConfig, ConfigError, is_loopback};
+use super::config::{Address, ClientConfig, ConfigError, Reach, is_loopback};
 use super::tls;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault, chain};
 
@@ -34,41 +34,74 @@ pub struct HttpTransport {
 impl HttpTransport {
     /// Builds the clients; reads the certificates that are named. Nothing is sent.
     pub fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
-        let address = config.address()?;
-        // Fails only when some provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = |idle: usize| {
-            let mut builder = Client::builder()
-                .http1_only()
-                .no_proxy()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .gzip(true)
-                .connect_timeout(config.connect_timeout)
-                .pool_max_idle_per_host(idle)
-                .pool_idle_timeout(Duration::from_secs(20))
-                .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")));
-            builder = tls::trust(builder, config, address.is_plain())?;
-            if let Some(proxy) = proxy(config)? {
-                builder = builder.proxy(proxy);
-            } else if address.guards_names(config.allow_plain_http) {
-                builder = builder.dns_resolver(Arc::new(LoopbackOnly));
-            }
-            builder.build().map_err(|e| ConfigError::Client(chain(&e.without_url())))
-        };
+        let reach = config.reach();
         Ok(Self {
-            pooled: client(2)?,
-            fresh: client(0)?,
-            address,
+            pooled: client(&reach, 2)?,
+            fresh: client(&reach, 0)?,
+            address: reach.address()?,
             max_body: config.max_body,
             max_query_body: config.max_query_body,
         })
     }
 }
 
+/// A client that keeps so many idle connections. Reads the certificates that are named; nothing is sent.
+///
+/// # Errors
+/// A setting that cannot be used.
+pub fn client(reach: &Reach, idle: usize) -> Result<Client, ConfigError> {
+    let address = reach.address()?;
+    // Fails only when some provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .http1_only()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .gzip(true)
+        .connect_timeout(reach.connect_timeout)
+        .pool_max_idle_per_host(idle)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .user_agent(concat!("skydeck/", env!("CARGO_PKG_VERSION")));
+    builder = tls::trust(builder, reach, address.is_plain())?;
+    if let Some(proxy) = proxy(reach)? {
+        builder = builder.proxy(proxy);
+    } else if address.guards_names(reach.allow_plain_http) {
+        builder = builder.dns_resolver(Arc::new(LoopbackOnly));
+    }
+    builder.build().map_err(|e| ConfigError::Client(chain(&e.without_url())))
+}
+
+/// Sends one request and reads the whole answer, at most `limit` bytes of it. A redirect is not followed.
+///
+/// # Errors
+/// Why there is no answer; only [`TransportFault::NotSent`] says that nothing left.
+pub async fn exchange(request: RequestBuilder, limit: usize) -> Result<HttpReply, TransportFault> {
+    let mut response = request.send().await.map_err(fault)?;
+    if response.status().is_redirection() {
+        return Err(redirected(&response));
+    }
+    let mut reply = HttpReply {
+        status: response.status().as_u16(),
+        headers: response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body: Vec::new(),
+    };
+    while let Some(chunk) = response.chunk().await.map_err(fault)? {
+        if reply.body.len().saturating_add(chunk.len()) > limit {
+            return Err(TransportFault::TooLarge { limit });
+        }
+        reply.body.extend_from_slice(&chunk);
+    }
+    Ok(reply)
+}
+
 /// The proxy that every call goes through.
-fn proxy(config: &ClientConfig) -> Result<Option<Proxy>, ConfigError> {
-    let (Some(url), Some(set)) = (config.proxy_address()?, &config.proxy) else { return Ok(None) };
+fn proxy(reach: &Reach) -> Result<Option<Proxy>, ConfigError> {
+    let (Some(url), Some(set)) = (reach.proxy_address()?, &reach.proxy) else { return Ok(None) };
     let proxy = Proxy::all(url).map_err(|e| ConfigError::Proxy(chain(&e.without_url())))?;
     Ok(Some(match &set.login {
         Some((user, password)) => proxy.basic_auth(user, password.expose_secret()),
@@ -91,31 +124,16 @@ impl Transport for HttpTransport {
             CallKind::Write | CallKind::SignIn => (&self.fresh, self.max_body),
         };
         let url = self.address.join(path).map_err(|e| TransportFault::NotSent(e.to_string()))?;
-        let headers = header_map(&headers)?;
-        let mut response = client.post(url).headers(headers).body(body).send().await.map_err(fault)?;
-        if response.status().is_redirection() {
-            return Err(redirected(&response));
-        }
-        let mut reply = HttpReply {
-            status: response.status().as_u16(),
-            headers: response
-                .headers()
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-                .collect(),
-            body: Vec::new(),
-        };
-        while let Some(chunk) = response.chunk().await.map_err(fault)? {
-            if reply.body.len().saturating_add(chunk.len()) > limit {
-                return Err(TransportFault::TooLarge { limit });
-            }
-            reply.body.extend_from_slice(&chunk);
-        }
-        Ok(reply)
+        let headers = header_map(&headers, |name| SENSITIVE.contains(&name))?;
+        exchange(client.post(url).headers(headers).body(body), limit).await
     }
 }
 
-fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, TransportFault> {
+/// Headers as they are sent. `hides`: the value of a header of this name, in lower case, never stands in a debug print.
+///
+/// # Errors
+/// What cannot be sent.
+pub fn header_map(headers: &[(String, String)], hides: impl Fn(&str) -> bool) -> Result<HeaderMap, TransportFault> {
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let bad = |_| {
@@ -124,7 +142,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, TransportFault>
         let key = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| TransportFault::NotSent(format!("{name} is no header name")))?;
         let mut value = HeaderValue::from_str(value).map_err(bad)?;
-        value.set_sensitive(SENSITIVE.contains(&key.as_str()));
+        value.set_sensitive(hides(key.as_str()));
         map.append(key, value);
     }
     Ok(map)

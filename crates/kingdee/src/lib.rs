@@ -2,6 +2,7 @@
 //!
 //! Invariant: only a connect error is "not sent"; only a shape-perfect answer naming the ids asked is "done".
 
+mod address;
 mod by_key;
 mod centres;
 pub mod classify;
@@ -9,12 +10,13 @@ mod client;
 mod columns;
 pub mod config;
 mod config_words;
-mod evidence;
+pub mod evidence;
 pub mod files;
 mod form;
 pub mod http;
 mod login;
 mod pem_fault;
+mod reach;
 mod redact;
 pub mod refusals;
 mod request;

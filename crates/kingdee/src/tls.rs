@@ -16,25 +16,25 @@ use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
-use super::config::{ClientCertificate, ClientConfig, ConfigError};
+use super::config::{ClientCertificate, ConfigError, Reach};
 use super::files;
 use super::pem_fault::PemFault;
 use super::transport::chain;
 
 /// Tells a client whom to believe. Reads the files that the configuration names.
-pub(super) fn trust(builder: ClientBuilder, config: &ClientConfig, plain: bool) -> Result<ClientBuilder, ConfigError> {
-    if let Some(file) = &config.pinned_certificate {
-        return Ok(builder.tls_backend_preconfigured(pinned(file, config.client_certificate.as_ref())?));
+pub(super) fn trust(builder: ClientBuilder, reach: &Reach, plain: bool) -> Result<ClientBuilder, ConfigError> {
+    if let Some(file) = &reach.pinned_certificate {
+        return Ok(builder.tls_backend_preconfigured(pinned(file, reach.client_certificate.as_ref())?));
     }
-    let authorities = authorities(config)?;
+    let authorities = authorities(reach)?;
     // Plain HTTP needs no roots, and a machine without any must still run the demo. An encrypted proxy needs them.
-    let proxied = config.proxy_address()?.is_some_and(|proxy| proxy.scheme() == "https");
-    let builder = if config.ca_only || (plain && !proxied) {
+    let proxied = reach.proxy_address()?.is_some_and(|proxy| proxy.scheme() == "https");
+    let builder = if reach.ca_only || (plain && !proxied) {
         builder.tls_certs_only(authorities)
     } else {
         builder.tls_certs_merge(authorities)
     };
-    match &config.client_certificate {
+    match &reach.client_certificate {
         Some(ours) => Ok(builder.identity(identity(ours)?)),
         None => Ok(builder),
     }
@@ -51,8 +51,8 @@ fn fault(key: &'static str, file: &Path, reason: PemFault) -> ConfigError {
     ConfigError::Pem { key, path: file.display().to_string(), reason }
 }
 
-fn authorities(config: &ClientConfig) -> Result<Vec<Certificate>, ConfigError> {
-    let Some(file) = &config.ca_file else { return Ok(Vec::new()) };
+fn authorities(reach: &Reach) -> Result<Vec<Certificate>, ConfigError> {
+    let Some(file) = &reach.ca_file else { return Ok(Vec::new()) };
     let pem = read("ca_file", file)?;
     let certificates = Certificate::from_pem_bundle(&pem)
         .map_err(|e| fault("ca_file", file, PemFault::Parser(chain(&e.without_url()))))?;

@@ -12,6 +12,7 @@ use skydeck_core::domain::step::Verb;
 use super::policy::PolicyRead;
 use super::problem::Problem;
 use super::problem::make::MakeProblem;
+use super::problem::send::SendProblem;
 use super::reading::Findings;
 use super::source::{is_entry_level, is_path};
 use super::vendor::Side;
@@ -153,7 +154,7 @@ pub fn check(side: &Side<'_>, verb: &Verb, policy: &PolicyRead, plan: &PlanId, f
         Verb::Operation(name) if !name.is_empty() && !policy.declares_done => {
             return undeclared(side, name, plan, findings);
         }
-        Verb::Save | Verb::Push => return making(verb, policy, findings),
+        Verb::Save | Verb::Push | Verb::Send => return making(verb, policy, findings),
         // No name: refused by its own finding.
         Verb::Operation(_) => return,
     };
@@ -168,11 +169,15 @@ fn making(verb: &Verb, policy: &PolicyRead, findings: &mut Findings) {
     if *verb == Verb::Push && policy.policy.batch > 1 {
         findings.refuse("skydeck.batch", MakeProblem::PushedAlone);
     }
+    if *verb == Verb::Send && policy.policy.batch > 1 {
+        findings.refuse("skydeck.batch", SendProblem::OneARecord);
+    }
     let given = [
         ("done", policy.declares_done),
         ("mine", policy.policy.mine.is_some()),
         ("submit", policy.policy.submit),
-        ("target_env", policy.target_env.is_some()),
+        // A conversion is made of the record where it is.
+        ("target_env", policy.target_env.is_some() && *verb == Verb::Push),
     ];
     for (key, _) in given.into_iter().filter(|(_, given)| *given) {
         findings.refuse(format!("skydeck.{key}"), MakeProblem::NotForMaking { key });

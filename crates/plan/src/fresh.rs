@@ -61,7 +61,7 @@ pub fn new_plan_of(
 ) -> String {
     let shown = shown.or_else(|| match verb {
         Verb::Operation(name) => shown_by(name),
-        Verb::Submit | Verb::Audit | Verb::Save | Verb::Push => None,
+        Verb::Submit | Verb::Audit | Verb::Save | Verb::Push | Verb::Send => None,
     });
     lay_out(form, env, verb, submit, shown, known)
 }
@@ -77,13 +77,13 @@ fn wanted(verb: &Verb, submit: bool, shown: Option<(&str, &str)>) -> String {
         (Verb::Audit, _) if submit => "FDocumentStatus in ('A','B')".to_owned(),
         (Verb::Audit, _) => "FDocumentStatus='B'".to_owned(),
         (Verb::Submit, _) => "FDocumentStatus in ('Z','A','D')".to_owned(),
-        (Verb::Operation(_) | Verb::Save | Verb::Push, None) => "FDocumentStatus='C'".to_owned(),
+        (Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send, None) => "FDocumentStatus='C'".to_owned(),
         // A mark of Kingdee's holds A or B.
         (Verb::Operation(name), Some((field, value))) if shown_by(name) == shown => {
             let before = if value == "B" { "A" } else { "B" };
             format!("FDocumentStatus='C' and {field}='{before}'")
         }
-        (Verb::Operation(_) | Verb::Save | Verb::Push, Some((field, value))) => {
+        (Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send, Some((field, value))) => {
             format!("FDocumentStatus='C' and {field}<>'{}'", value.replace('\'', "''"))
         }
     }
@@ -138,6 +138,7 @@ fn target(form: &FormId, verb: &Verb, submit: bool, id: &str) -> Value {
         }
         Verb::Save => ("batchSave", "新增单据".to_owned()),
         Verb::Push => ("push", "下推单据".to_owned()),
+        Verb::Send => ("/orders", "发送记录".to_owned()),
     };
     if *verb == Verb::Audit {
         request.push(entry("IsVerifyProcInst", "检验单据关联运行", "true"));

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use skydeck_core::domain::plan::{Approver, Missed, Policy, RetryUnchanged, Schedule};
 
-use super::make::MakePolicy;
+use super::make::{MakePolicy, SendPolicy};
 use super::problem::handed_in::HandedInProblem;
 use super::problem::{Belongs, Problem, Suggest, Wanted};
 use super::reading::Findings;
@@ -18,7 +18,7 @@ use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 31] = [
     "env",
     "target_env",
     "page_size",
@@ -44,6 +44,12 @@ pub const KEYS: [&str; 25] = [
     "tables",
     "collect",
     "take",
+    "record",
+    "call",
+    "ok",
+    "answer",
+    "look",
+    "token",
 ];
 
 /// Keys of `skydeck.schedule`.
@@ -83,6 +89,8 @@ pub struct PolicyRead {
     pub declares_done: bool,
     /// What it says of a plan that makes bills.
     pub make: MakePolicy,
+    /// What only plans that send records to another system say.
+    pub send: SendPolicy,
     /// The plan calls nothing.
     pub collect: bool,
     /// The name of the records that are handed in.
@@ -151,7 +159,8 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
             }
             "mine" => out.policy.mine = effect::mine(value, &at.path, at.findings),
             other => {
-                if !out.make.take((other, value), &at.path, at.findings) {
+                let made = out.make.take((other, value), &at.path, at.findings);
+                if !made && !out.send.take((other, value), &at.path, at.findings) {
                     at.unknown(other, &KEYS);
                 }
             }

@@ -161,10 +161,11 @@ fn calls(
     if target::is_collecting(side) {
         return target::collecting(source, policy, findings);
     }
-    let target = if make::is_making(side) {
-        make::read(side, source, (&policy.make, beside), findings)
+    let target = if make::is_making(side, &policy.send) {
+        make::read(side, source, (&policy.make, &policy.send, beside), findings)
     } else {
         make::refuse_policy(&policy.make, findings);
+        make::refuse_send_policy(&policy.send, findings);
         target::read(side, source, findings)
     };
     target::refuse_collect(side, policy, findings);

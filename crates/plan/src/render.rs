@@ -291,14 +291,25 @@ fn acted_on(plan: &Plan) -> Vec<(&'static str, Option<String>)> {
 
 /// The fields of the body, those inside others by their path, after what is said beside it.
 fn saved(plan: &Plan, make: &Make) -> Vec<(String, Option<String>)> {
+    if let Some(send) = &make.send {
+        let head =
+            [("record", plan.target.form.to_string()), ("call", format!("{} {}", send.call.method, send.call.path))];
+        let head = head.map(|(name, value)| (name.to_owned(), Some(value)));
+        return head.into_iter().chain(fields_of(make)).collect();
+    }
     let always = [
         ("FormId", plan.target.form.to_string()),
         ("IsDeleteEntry", "false".to_owned()),
         ("IsVerifyBaseDataField", "true".to_owned()),
         ("ValidateFlag", "true".to_owned()),
     ];
-    let mut call: Vec<(String, Option<String>)> =
-        always.into_iter().map(|(name, value)| (name.to_owned(), Some(value))).collect();
+    let always = always.into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
+    always.chain(fields_of(make)).collect()
+}
+
+/// The fields of a body, those inside others by their path.
+fn fields_of(make: &Make) -> Vec<(String, Option<String>)> {
+    let mut call = Vec::new();
     let mut waiting: Vec<(String, &Field)> =
         make.mapping.fields.iter().rev().map(|field| (field.name.clone(), field)).collect();
     while let Some((path, field)) = waiting.pop() {

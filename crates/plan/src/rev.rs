@@ -110,6 +110,7 @@ fn call(verb: &Verb) -> String {
         Verb::Operation(name) => format!("excuteOperation {name}"),
         Verb::Save => "Save".to_owned(),
         Verb::Push => "Push".to_owned(),
+        Verb::Send => "Send".to_owned(),
     }
 }
 
@@ -127,6 +128,9 @@ fn made(make: &Make) -> Value {
     });
     if let (Some(push), Value::Object(map)) = (&make.push, &mut made) {
         map.insert("push".to_owned(), json!(push));
+    }
+    if let (Some(send), Value::Object(map)) = (&make.send, &mut made) {
+        map.insert("send".to_owned(), json!(send));
     }
     made
 }

@@ -92,7 +92,7 @@ pub(crate) fn collecting(source: &Source, policy: &PolicyRead, findings: &mut Fi
         ("target_env", policy.target_env.is_some()),
     ];
     let given = given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key);
-    for key in given.chain(policy.make.given()) {
+    for key in given.chain(policy.make.given()).chain(policy.send.given().iter().copied()) {
         findings.refuse(format!("skydeck.{key}"), MakeProblem::NotForCollecting { key: key.to_owned() });
     }
     Target { form: source.form.clone(), collects: true, ..nowhere() }

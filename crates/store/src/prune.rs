@@ -388,9 +388,9 @@ fn bare(
                 }
             }
         }
-        Event::StepAnswered { run, fid, step: Step::Save | Step::Push, evidence: Some(evidence), .. }
-            if index.drops_body(rule, now, *run, fid)? =>
-        {
+        Event::StepAnswered {
+            run, fid, step: Step::Save | Step::Push | Step::Send, evidence: Some(evidence), ..
+        } if index.drops_body(rule, now, *run, fid)? => {
             evidence.request.forget();
         }
         _ => {}

@@ -72,8 +72,11 @@ fn of_environment(context: &Context, env: &EnvironmentConfig) -> Vec<Finding> {
     let base = context.paths.config_dir();
     let of = Of::Environment(env.environment.id.to_string(), None);
     let secret = match &env.secret {
-        SecretSource::Prompt => (out.t("the secret is asked for at the terminal", "密钥在终端输入").to_owned(), true),
-        source => match secret::fetch(&of, source, &base) {
+        None => (out.t("no secret is needed", "不需要密钥").to_owned(), true),
+        Some(SecretSource::Prompt) => {
+            (out.t("the secret is asked for at the terminal", "密钥在终端输入").to_owned(), true)
+        }
+        Some(source) => match secret::fetch(&of, source, &base) {
             Ok(_) => (out.t("the secret can be read", "密钥可读取").to_owned(), true),
             Err(e) => (out.t(&e.en(), &e.zh()).to_owned(), false),
         },

@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(env, &draft.environment(Path::new("c.toml")).unwrap());
             assert_eq!((env.environment.id.as_str(), env.environment.user.as_str()), (name, "集成 \"a\" \\ b"));
             assert!(env.environment.production && env.environment.read_only);
-            assert_eq!(env.secret, SecretSource::File(Path::new("credentials.d").join(name)));
+            assert_eq!(env.secret, Some(SecretSource::File(Path::new("credentials.d").join(name))));
         }
     }
 

@@ -160,6 +160,7 @@ pub fn default_name(form: &FormId, verb: &Verb) -> String {
         Verb::Submit => "submit",
         Verb::Save => "save",
         Verb::Push => "push",
+        Verb::Send => "send",
         Verb::Operation(name) => name,
     };
     format!("{form}_{what}").to_lowercase()

@@ -71,6 +71,7 @@ impl World {
         let environment = Environment {
             id: EnvId::new(env),
             address: "https://k3.example.invalid/k3cloud/".into(),
+            system: skydeck::domain::env::System::default(),
             account_set: "演示账套 2026".into(),
             user: "skydeck".into(),
             production,

@@ -72,6 +72,7 @@ fn audit(bills: &[(&str, &str)]) -> WriteCall {
         options: WriteOptions::default(),
         flags: Vec::new(),
         bodies: Vec::new(),
+        sending: None,
     }
 }
 

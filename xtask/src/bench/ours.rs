@@ -181,6 +181,7 @@ fn environment(cell: &Cell, url: &str) -> Environment {
         id: EnvId::new(ENV),
         address: url.to_owned(),
         server: skydeck::erp::config::server(url, "bench"),
+        system: skydeck::domain::env::System::default(),
         account_set: "bench".to_owned(),
         user: skydeck::sim::demo_credentials().user,
         production: false,

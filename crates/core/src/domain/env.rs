@@ -16,7 +16,10 @@ pub struct Environment {
     pub id: EnvId,
     /// Server address without credentials, for showing.
     pub address: String,
-    /// Account set id (账套).
+    /// What kind of system it is.
+    #[serde(default)]
+    pub system: System,
+    /// Account set id (账套); of another system the id that the site gives it.
     pub account_set: String,
     /// The server its records are on, as the configuration names it.
     #[serde(default)]
@@ -42,6 +45,24 @@ pub struct Environment {
     pub limits: Limits,
 }
 
+/// What an environment speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum System {
+    /// The WebAPI of K/3Cloud.
+    #[default]
+    Kingdee,
+    /// JSON over HTTP, as plans say.
+    Http,
+}
+
+impl System {
+    /// Whether a verb is one of its own.
+    fn knows(self, verb: &Verb) -> bool {
+        (self == Self::Http) == (*verb == Verb::Send)
+    }
+}
+
 impl Environment {
     /// Whether both could write to the records of one server and account set: two paces, two limits and two claims on one
     /// bill. One that is read-only for good writes nowhere.
@@ -57,8 +78,11 @@ impl Environment {
     /// Whether its owner allows plans to call a verb there at all.
     ///
     /// # Errors
-    /// An operation that is not among [`Self::allow_operations`].
+    /// An operation that is not among [`Self::allow_operations`], or that its system does not know.
     pub fn allows(&self, verb: &Verb) -> Result<(), Reason> {
+        if !self.system.knows(verb) {
+            return Err(Reason::OtherSystem { env: self.id.clone(), sends: *verb == Verb::Send });
+        }
         match verb.allowed_by() {
             None => Ok(()),
             Some(name) if self.allow_operations.iter().any(|allowed| allowed == name) => Ok(()),

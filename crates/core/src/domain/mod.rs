@@ -39,6 +39,7 @@ pub mod reached;
 pub mod reason;
 pub mod run;
 pub mod run_list;
+pub mod sending;
 pub mod server;
 pub mod sort;
 pub mod step;

@@ -22,6 +22,9 @@ pub const SAVE: &str = "Save:";
 /// The same where they are made by a conversion of the ERP.
 pub const PUSH: &str = "Push:";
 
+/// The same of records that are sent to another system.
+pub const SEND: &str = "Send:";
+
 /// The field that shows an operation of this name as a rule, and its value afterwards.
 pub fn shown_by(operation: &str) -> Option<(&'static str, &'static str)> {
     SHOWN.iter().find(|(name, ..)| name.eq_ignore_ascii_case(operation)).map(|(_, field, value)| (*field, *value))
@@ -104,8 +107,10 @@ pub enum Key {
         /// The conversion.
         rule: String,
     },
-    /// A token that the target documents, beside a look and never in its place. No plan asks for it yet.
+    /// A token that the target documents, beside a look and never in its place.
     Token {
+        /// Field of the target that what was made is found by.
+        field: String,
         /// Where it stands in the request.
         place: String,
         /// How long the target keeps it.
@@ -125,9 +130,9 @@ impl Key {
     /// The field of the target that what was made is found by.
     pub fn field(&self) -> Option<&str> {
         match self {
-            Self::Number { field, .. } | Self::Source { field } => Some(field),
+            Self::Number { field, .. } | Self::Source { field } | Self::Token { field, .. } => Some(field),
             Self::Link { source_no, .. } => Some(source_no),
-            Self::Identity | Self::Token { .. } => None,
+            Self::Identity => None,
         }
     }
 
@@ -241,12 +246,21 @@ fn push() -> StepSpec {
     StepSpec { step: Step::Push, verb: Verb::Push, ..save() }
 }
 
+/// Send. It is called where nothing is there, as a save is.
+fn send() -> StepSpec {
+    StepSpec { step: Step::Send, verb: Verb::Send, ..save() }
+}
+
 /// What a plan makes, and the steps after.
 fn making(plan: &Plan) -> Operation {
     let make = plan.target.make.as_deref();
     let then = make.map(|make| make.then.as_slice()).unwrap_or_default();
     let conversion = make.and_then(|make| make.push.as_ref());
-    let mut steps = vec![if plan.target.verb == Verb::Push { push() } else { save() }];
+    let mut steps = vec![match plan.target.verb {
+        Verb::Push => push(),
+        Verb::Send => send(),
+        Verb::Save | Verb::Submit | Verb::Audit | Verb::Operation(_) => save(),
+    }];
     let audits = then.contains(&Step::Audit);
     if then.contains(&Step::Submit) || audits {
         steps.push(submit(!audits));
@@ -255,12 +269,14 @@ fn making(plan: &Plan) -> Operation {
         steps.push(audit());
     }
     let field = make.map(|make| make.key.clone()).unwrap_or_default();
-    let key = match (conversion, make.map(|make| make.keyed)) {
-        (Some(conversion), _) => {
+    let token = make.and_then(|make| make.send.as_ref()).and_then(|send| send.token.as_ref());
+    let key = match (conversion, token, make.map(|make| make.keyed)) {
+        (None, Some(token), _) => Key::Token { field, place: token.place.to_string(), keeps_secs: token.keeps_secs },
+        (Some(conversion), ..) => {
             Key::Link { form: plan.target.form.to_string(), source_no: field, rule: conversion.rule.clone() }
         }
-        (None, Some(Keyed::Unique)) => Key::Number { field, unique: true },
-        (None, Some(Keyed::Open) | None) => Key::Source { field },
+        (None, None, Some(Keyed::Unique)) => Key::Number { field, unique: true },
+        (None, None, Some(Keyed::Open) | None) => Key::Source { field },
     };
     Operation { id: Operation::id_of(&plan.target), key, steps }
 }
@@ -283,7 +299,7 @@ impl Operation {
                     Effect { done: plan.policy.done.clone(), ready: Vec::new(), mine: plan.policy.mine.clone() };
                 vec![StepSpec { step: Step::Operate, verb: plan.target.verb.clone(), effect }]
             }
-            (Verb::Save | Verb::Push, _) => Vec::new(),
+            (Verb::Save | Verb::Push | Verb::Send, _) => Vec::new(),
         };
         Self { id: Self::id_of(&plan.target), key: Key::Identity, steps }
     }
@@ -312,6 +328,7 @@ impl Operation {
             Verb::Operation(name) => OpId::new(name.clone()),
             Verb::Save => OpId::new(format!("{SAVE}{}", target.form)),
             Verb::Push => OpId::new(format!("{PUSH}{}", target.form)),
+            Verb::Send => OpId::new(format!("{SEND}{}", target.form)),
         }
     }
 
@@ -323,6 +340,7 @@ impl Operation {
             Verb::Audit => "Audit",
             Verb::Save => "Save",
             Verb::Push => "Push",
+            Verb::Send => "Send",
         })
     }
 

@@ -9,6 +9,7 @@ use super::ids::{EnvId, FormId, PlanId, PlanRev};
 use super::mapping::{Lines, Mapping};
 use super::operation::Test;
 use super::run::Flag;
+use super::sending::Sending;
 use super::step::{Step, Verb};
 
 /// A plan.
@@ -170,6 +171,9 @@ pub struct Make {
     /// field of what is made that holds the record's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<Conversion>,
+    /// How it is sent to another system and found there, where it is made in none that speaks as the ERP does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send: Option<Box<Sending>>,
 }
 
 /// A conversion of the ERP (`Push`).
@@ -201,7 +205,8 @@ impl Make {
     /// The head fields that are compared where a bill with the key is there already.
     pub fn compared(&self) -> Vec<String> {
         if self.compare.is_empty() {
-            return self.mapping.comparable();
+            // What another system answers is named as it likes: only what the plan names is compared.
+            return if self.send.is_some() { Vec::new() } else { self.mapping.comparable() };
         }
         let of_lines = |path: &&String| self.mapping.comparable_lines().iter().any(|lines| lines.has(path));
         self.compare.iter().filter(|path| !of_lines(path)).cloned().collect()
@@ -209,6 +214,9 @@ impl Make {
 
     /// What is compared of its lines. Where the plan names what is compared, `LIST.PATH` is a field of a list.
     pub fn compared_lines(&self) -> Vec<Lines> {
+        if self.send.is_some() {
+            return Vec::new();
+        }
         let mut all = self.mapping.comparable_lines();
         if !self.compare.is_empty() {
             for lines in &mut all {

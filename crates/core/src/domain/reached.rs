@@ -6,7 +6,7 @@ use super::bill::{BillState, Outcome, Status};
 use super::erp_status::After;
 use super::ids::OpId;
 use super::language::Language;
-use super::operation::PUSH;
+use super::operation::{PUSH, SEND};
 use super::operation_words::made_form;
 use super::run::BillRow;
 use super::step::Step;
@@ -17,8 +17,15 @@ const SAVED: [Step; 3] = [Step::Save, Step::Submit, Step::Audit];
 /// The same of one that is made by a conversion.
 const PUSHED: [Step; 3] = [Step::Push, Step::Submit, Step::Audit];
 
+/// The one step of a record that is sent to another system.
+const SENT: [Step; 1] = [Step::Send];
+
 fn way(op: &OpId) -> &'static [Step] {
-    if op.as_str().starts_with(PUSH) { &PUSHED } else { &SAVED }
+    match op.as_str() {
+        op if op.starts_with(PUSH) => &PUSHED,
+        op if op.starts_with(SEND) => &SENT,
+        _ => &SAVED,
+    }
 }
 
 /// The steps that took, of a record whose bill is made; none of any other.
@@ -31,13 +38,15 @@ pub fn reached(row: &BillRow) -> &'static [Step] {
         Some(Status::Submitted) => 2,
         _ => 1,
     };
-    way(&row.key.op).get(..steps).unwrap_or_default()
+    let way = way(&row.key.op);
+    way.get(..steps.min(way.len())).unwrap_or_default()
 }
 
 fn took(step: Step, lang: Language) -> &'static str {
     match step {
         Step::Save => lang.t("saved", "已保存"),
         Step::Push => lang.t("pushed", "已下推"),
+        Step::Send => lang.t("sent", "已发送"),
         Step::Submit => lang.t("submitted", "已提交"),
         _ => lang.t("audited", "已审核"),
     }
@@ -47,6 +56,7 @@ fn did_not(step: Step, lang: Language) -> &'static str {
     match step {
         Step::Save => lang.t("not saved", "未保存"),
         Step::Push => lang.t("not pushed", "未下推"),
+        Step::Send => lang.t("not sent", "未发送"),
         Step::Submit => lang.t("not submitted", "未提交"),
         _ => lang.t("not audited", "未审核"),
     }

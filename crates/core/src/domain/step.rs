@@ -24,7 +24,7 @@ pub enum Step {
     Push,
     /// `ExecuteOperation` call.
     Operate,
-    /// A call of another system. Nothing writes it yet.
+    /// A call of a system that speaks JSON over HTTP.
     Send,
 }
 
@@ -126,6 +126,8 @@ pub enum Verb {
     Save,
     /// `Push`: a new bill made of one that is there, by a conversion rule of the ERP.
     Push,
+    /// A record sent to a system that speaks JSON over HTTP, where it is not there yet.
+    Send,
 }
 
 impl Verb {
@@ -136,6 +138,7 @@ impl Verb {
             Self::Operation(name) => Some(name),
             Self::Save => Some("Save"),
             Self::Push => Some("Push"),
+            Self::Send => Some("Send"),
         }
     }
 
@@ -143,7 +146,7 @@ impl Verb {
     pub fn makes(&self) -> bool {
         match self {
             Self::Submit | Self::Audit | Self::Operation(_) => false,
-            Self::Save | Self::Push => true,
+            Self::Save | Self::Push | Self::Send => true,
         }
     }
 }

@@ -136,7 +136,7 @@ fn absent(case: &Case<'_>) -> Judgement {
             Key::Number { field: _, unique: _ }
             | Key::Source { field: _ }
             | Key::Link { form: _, source_no: _, rule: _ }
-            | Key::Token { place: _, keeps_secs: _ },
+            | Key::Token { field: _, place: _, keeps_secs: _ },
             moment,
         ) => not_there(case, moment),
     }

@@ -59,6 +59,8 @@ impl Operation {
             Verb::Operation(name) => Self { service: "ExecuteOperation", number: Some(name.clone()) },
             Verb::Save => Self { service: "Save", number: None },
             Verb::Push => Self { service: "Push", number: None },
+            // Never sent: the client refuses it.
+            Verb::Send => Self { service: "Send", number: None },
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn look(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
             captions(found);
             false
         }
-        Verb::Save => false,
+        Verb::Save | Verb::Send => false,
         Verb::Push => pushed(asked, at, found),
     }
 }

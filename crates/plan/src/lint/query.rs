@@ -232,7 +232,7 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
         Verb::Audit | Verb::Submit => vec![STATUS],
         Verb::Operation(_) => found.file.plan.policy.done.iter().filter_map(Test::path).collect(),
         // What is made is of another form than what is asked for.
-        Verb::Save | Verb::Push => Vec::new(),
+        Verb::Save | Verb::Push | Verb::Send => Vec::new(),
     };
     let place_of_paging = place(side, "StartRow", "otherRequest");
     if moved.iter().any(|field| predicates.iter().any(|p| p.is_on(field))) {
@@ -242,7 +242,7 @@ fn paging(side: &Side<'_>, predicates: &[Predicate], found: &mut Found<'_>) {
                  first call",
                 "审核会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次审核前按内码读完所有页",
             ),
-            Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push => (
+            Verb::Submit | Verb::Operation(_) | Verb::Save | Verb::Push | Verb::Send => (
                 "paging by offset over a filter that the calls change skips bills; Skydeck reads all pages by id before the \
                  first call",
                 "调用会改变过滤结果，按行号翻页会漏单；Skydeck 在第一次调用前按内码读完所有页",

@@ -11,6 +11,7 @@ mod number;
 mod policy;
 mod push;
 mod read;
+mod send;
 mod table;
 mod template;
 mod tree;
@@ -21,6 +22,7 @@ pub use find::{Lookups, Record, looks_in, unresolved};
 pub use number::{Held, held_of};
 pub(crate) use policy::MakePolicy;
 pub(crate) use read::{is_making, read, refuse_policy};
+pub(crate) use send::{SendPolicy, refuse_policy as refuse_send_policy};
 pub(crate) use table::Alone;
 pub use table::{Beside, is_beside};
 

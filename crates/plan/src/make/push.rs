@@ -121,6 +121,7 @@ pub(super) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findin
         id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
         number_path: crate::fresh::number_of(out.form.as_str()).to_owned(),
         push: Some(conversion),
+        send: None,
     }));
     out
 }

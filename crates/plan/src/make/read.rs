@@ -9,6 +9,7 @@ use skydeck_core::domain::step::{Step, Verb};
 use super::find;
 use super::policy::MakePolicy;
 use super::push;
+use super::send::{self, SendPolicy};
 use super::table::{self, Beside};
 use super::template::{self, Names};
 use super::tree::{CONTROLS, inner_list, tree};
@@ -20,9 +21,9 @@ use crate::source::is_name;
 use crate::vendor::{Entry, List, Side, truth};
 
 /// Whether a target makes bills.
-pub(crate) fn is_making(side: &Side<'_>) -> bool {
+pub(crate) fn is_making(side: &Side<'_>, policy: &SendPolicy) -> bool {
     let says = |word: &str| side.api.as_ref().is_some_and(|api| api.eq_ignore_ascii_case(word));
-    says("batchSave") || says("save") || says("draft") || push::is_push(side)
+    says("batchSave") || says("save") || says("draft") || push::is_push(side) || send::is_sending(side, policy)
 }
 
 /// Refuses the keys of a plan that makes bills where the plan makes none.
@@ -36,9 +37,13 @@ pub(crate) fn refuse_policy(policy: &MakePolicy, findings: &mut Findings) {
 pub(crate) fn read(
     side: &Side<'_>,
     source: &Source,
-    (policy, beside): (&MakePolicy, &dyn Beside),
+    (policy, send, beside): (&MakePolicy, &SendPolicy, &dyn Beside),
     findings: &mut Findings,
 ) -> Target {
+    if send::is_sending(side, send) {
+        return send::read(side, source, (policy, send, beside), findings);
+    }
+    send::refuse_policy(send, findings);
     if push::is_push(side) {
         return push::read(side, source, policy, findings);
     }
@@ -54,7 +59,7 @@ pub(crate) fn read(
         findings.refuse(side.path("api"), MakeProblem::Draft);
     }
     let then = controls(side, policy, &mut out, findings);
-    let fields = tree(side, findings);
+    let fields = tree(side, Some(&CONTROLS), findings);
     if fields.is_empty() {
         findings.refuse(side.path("request"), MakeProblem::NoFields);
     }
@@ -78,6 +83,7 @@ pub(crate) fn read(
         id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
         number_path: crate::fresh::number_of(out.form.as_str()).to_owned(),
         push: None,
+        send: None,
     }));
     out
 }
@@ -96,7 +102,7 @@ fn form(side: &Side<'_>, findings: &mut Findings) -> FormId {
     }
 }
 
-fn key(side: &Side<'_>, fields: &[Field], policy: &MakePolicy, findings: &mut Findings) -> (String, Keyed) {
+pub(super) fn key(side: &Side<'_>, fields: &[Field], policy: &MakePolicy, findings: &mut Findings) -> (String, Keyed) {
     let Some((key, unique)) = &policy.key else {
         findings.refuse(side.path("request"), MakeProblem::NoKey);
         return (String::new(), Keyed::Open);
@@ -175,15 +181,15 @@ fn flags(entry: &Entry, text: &str, out: &mut Target, findings: &mut Findings) {
 }
 
 /// Reads every template of the tree, and names what it cannot read.
-struct Check<'a, 'b> {
-    names: Names<'a>,
+pub(super) struct Check<'a, 'b> {
+    pub names: Names<'a>,
     /// A table of the plan could not be read: what is not found in it may be there.
-    unread: bool,
-    findings: &'b mut Findings,
+    pub unread: bool,
+    pub findings: &'b mut Findings,
 }
 
 impl Check<'_, '_> {
-    fn all(&mut self, fields: &[Field], list: Option<&str>) {
+    pub(super) fn all(&mut self, fields: &[Field], list: Option<&str>) {
         for field in fields {
             if field.kind == Kind::List && !field.children.is_empty() {
                 self.all(&field.children, inner_list(field).or(list));

@@ -50,13 +50,18 @@ struct Leaf {
 }
 
 /// The tree of the body.
-pub(super) fn tree(side: &Side<'_>, findings: &mut Findings) -> Vec<Field> {
+///
+/// `controls`: names at the root that say how the ERP is called; `None` where another system is, which has none.
+pub(super) fn tree(side: &Side<'_>, controls: Option<&[&str]>, findings: &mut Findings) -> Vec<Field> {
     let at = side.path("request");
     let raw = side.raw.get("request").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let leaves = level(raw, &at, 1, findings);
+    let leaves = level(raw, (&at, controls.unwrap_or_default()), 1, findings);
     let top = assemble(leaves, &at, findings);
     twice(&top, findings);
     shapes(&top, findings);
+    if controls.is_none() {
+        return top;
+    }
     for field in top.iter().filter(|f| matches!(f.name.to_ascii_uppercase().as_str(), "FID" | "ID")) {
         if !matches!(field.value.trim(), "" | "0") || !matches!(field.default.trim(), "" | "0") {
             findings.refuse(field.at.clone(), MakeProblem::Update { field: field.name.clone() });
@@ -65,7 +70,7 @@ pub(super) fn tree(side: &Side<'_>, findings: &mut Findings) -> Vec<Field> {
     top.into_iter().filter(|f| !matches!(f.name.to_ascii_uppercase().as_str(), "FID" | "ID")).collect()
 }
 
-fn level(raw: &[Value], at: &str, depth: usize, findings: &mut Findings) -> Vec<Leaf> {
+fn level(raw: &[Value], (at, controls): (&str, &[&str]), depth: usize, findings: &mut Findings) -> Vec<Leaf> {
     if depth > DEEPEST {
         findings.refuse(at, MakeProblem::TooDeep { most: DEEPEST });
         return Vec::new();
@@ -75,7 +80,7 @@ fn level(raw: &[Value], at: &str, depth: usize, findings: &mut Findings) -> Vec<
         // A shape that is no entry is refused where the entries are read.
         let Some(map) = item.as_object() else { continue };
         let Some(name) = text_at(map.get("field")) else { continue };
-        if CONTROLS.iter().any(|c| c.eq_ignore_ascii_case(&name)) && depth == 1 {
+        if controls.iter().any(|c| c.eq_ignore_ascii_case(&name)) && depth == 1 {
             continue;
         }
         let at = format!("{at}[{n}]");
@@ -84,7 +89,7 @@ fn level(raw: &[Value], at: &str, depth: usize, findings: &mut Findings) -> Vec<
             continue;
         }
         let inner = map.get("children").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let inner = level(inner, &format!("{at}.children"), depth + 1, findings);
+        let inner = level(inner, (&format!("{at}.children"), controls), depth + 1, findings);
         let children = assemble(inner, &at, findings);
         let parent = ["parent", "parent_id"].iter().find_map(|key| text_at(map.get(*key)));
         let id = text_at(map.get("id")).unwrap_or_else(|| name.clone());

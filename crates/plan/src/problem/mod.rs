@@ -7,6 +7,7 @@ pub mod body;
 pub mod handed_in;
 pub mod make;
 mod parts;
+pub mod send;
 mod words;
 
 use skydeck_core::domain::ids::PlanId;
@@ -92,6 +93,7 @@ pub enum Problem {
     HandedIn(handed_in::HandedInProblem),
     // What is made.
     Make(make::MakeProblem),
+    Send(send::SendProblem),
     // What shows that the operation is done.
     NoDoneList,
     OneDone,
@@ -301,6 +303,12 @@ impl Problem {
             }
             _ => None,
         }
+    }
+}
+
+impl From<send::SendProblem> for Problem {
+    fn from(problem: send::SendProblem) -> Self {
+        Self::Send(problem)
     }
 }
 

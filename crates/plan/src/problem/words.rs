@@ -266,6 +266,9 @@ sentences! {
     P::Make(problem) =>
         (problem.words(false).message, problem.words(false).hint),
         (problem.words(true).message, problem.words(true).hint);
+    P::Send(problem) =>
+        (problem.words(false).message, problem.words(false).hint),
+        (problem.words(true).message, problem.words(true).hint);
 
     // What shows that the operation is done.
     P::NoDoneList => ("not a list of conditions", DONE), ("不是条件列表", DONE);

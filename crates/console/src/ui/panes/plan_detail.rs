@@ -89,7 +89,7 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         Verb::Submit => "Submit".to_owned(),
         Verb::Audit => "Audit".to_owned(),
         Verb::Operation(name) => words::shown(name),
-        Verb::Save | Verb::Push => {
+        Verb::Save | Verb::Push | Verb::Send => {
             let steps = Operation::of(plan).steps;
             let steps: Vec<String> =
                 steps.iter().map(|spec| words::step(shared.lang, &OpId::default(), spec.step)).collect();

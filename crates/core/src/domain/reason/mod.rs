@@ -74,6 +74,8 @@ pub enum Reason {
     SuccessWithoutEffect { no: String },
     /// The ERP gave a made bill another key than the one sent. Written once bills are made.
     KeyNotHonoured { sent: String, got: String },
+    /// What the plan calls is of another kind of system than the environment is.
+    OtherSystem { env: EnvId, sends: bool },
     /// A look for bills of a form finds none at all, so that it does not prove that one is not there.
     LookProvesNothing { env: EnvId, form: FormId, key: Option<String> },
     /// The first calls of the run were refused.

@@ -64,6 +64,8 @@ fn stops() -> Vec<Reason> {
         Reason::KeyNotHonoured { sent: "A1".into(), got: "A2".into() },
         Reason::LookProvesNothing { env: EnvId::new("e"), form: FormId::new("STK_InStock"), key: Some("A1".into()) },
         Reason::LookProvesNothing { env: EnvId::new("e"), form: FormId::new("STK_InStock"), key: None },
+        Reason::OtherSystem { env: EnvId::new("e"), sends: true },
+        Reason::OtherSystem { env: EnvId::new("e"), sends: false },
         Reason::Canary { cause: Cause::new("stock"), n: 2 },
         Reason::CanaryUnknown {},
         Reason::QueryFailed { said: said() },

@@ -102,6 +102,12 @@ sentences! { |label|
     R::KeyNotHonoured { sent, got } =>
         format!("the ERP numbered the bill {got}, not {sent} as asked: let the form keep numbers that are sent, or choose another key; then resolve the bill in the ledger"),
         format!("ERP 把单据编为 {got}，不是所要求的 {sent}：请让单据保留所发编号，或改用其他键字段，再在遗留清单中办结该单据");
+    R::OtherSystem { env, sends: true } =>
+        format!("the plan sends records to another system, and environment {env} is one of Kingdee's: name an environment of kind http in skydeck.target_env"),
+        format!("方案向其他系统发送记录，而环境 {env} 是金蝶环境：请在 skydeck.target_env 写 kind 为 http 的环境");
+    R::OtherSystem { env, sends: false } =>
+        format!("the plan calls an operation of Kingdee's, and environment {env} is of kind http: name one of Kingdee's in skydeck.target_env"),
+        format!("方案调用金蝶的操作，而环境 {env} 的 kind 为 http：请在 skydeck.target_env 写金蝶环境");
     R::LookProvesNothing { env, form, key: None } =>
         format!("environment {env} shows no bill of {form} at all, so that one that is not found may be there all the same: check the user's rights, or name a bill that is there in skydeck.probe"),
         format!("环境 {env} 读不到任何 {form} 单据，无法判断单据是否已存在：请检查用户权限，或在 skydeck.probe 写一张已有单据的编号");

@@ -135,7 +135,7 @@ fn an_operation_without_an_effect_is_never_done() {
 fn key_rows() -> [(Key, u32, bool); 7] {
     let field = "FBillNo".to_owned();
     let number = |unique| Key::Number { field: field.clone(), unique };
-    let token = Key::Token { place: "header".into(), keeps_secs: 60 };
+    let token = Key::Token { field: "F".into(), place: "header".into(), keeps_secs: 60 };
     [
         (Key::Identity, 0, true),
         (number(true), 0, true),

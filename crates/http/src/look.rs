@@ -1,0 +1,238 @@
+//! Looking for a record by its key: the one read that comes before a call, after a refusal and when an answer was lost.
+//!
+//! Invariant: nothing is called absent unless the system said so, or showed all it has; an answer about a record that was not
+//! asked for is a fault, because whoever does not hear the question has not answered it.
+
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
+
+use skydeck_core::domain::bill::{Found, Rev, Status};
+use skydeck_core::domain::sending::{Check, Search, Sending};
+use skydeck_engine::ports::{Fault, FaultKind, KeyLook, KeyRow};
+use skydeck_kingdee::evidence;
+use skydeck_kingdee::transport::{CallKind, HttpReply};
+
+use super::client::HttpErp;
+use super::judge::{is_key, made};
+use super::outgoing::{Holes, Outgoing};
+use super::said::{excerpt, words};
+use super::token::Access;
+use super::tree::{Checked, One, check, one, read, rows};
+
+/// Looks at one key each that are under way at the same time.
+const AT_ONCE: usize = 4;
+
+/// Why a page of a look gives no rows.
+enum NoRows {
+    /// The system does not know the token any more.
+    Lost(Fault),
+    Fault(Fault),
+}
+
+impl HttpErp {
+    pub(super) async fn by_key(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
+        let Some(sending) = look.sending else {
+            return Err(self.fault(FaultKind::Config, "look", "the plan does not say how a record is found here"));
+        };
+        let mut found = Vec::new();
+        if sending.look.pages.is_some() {
+            let all = self.all_pages(sending).await?;
+            for key in keys {
+                found.extend(all.iter().filter_map(|row| key_row(row, &sending.look, look, key)));
+            }
+            return Ok(found);
+        }
+        // Each key by itself, a few at once; in the order asked, so that a fault is the same one each time.
+        let asked = keys.iter().cloned().map(|key| self.one_key(sending, key));
+        let mut answers = stream::iter(asked).buffered(AT_ONCE);
+        while let Some((key, all)) = answers.next().await {
+            for row in &all? {
+                match key_row(row, &sending.look, look, &key) {
+                    Some(row) => found.push(row),
+                    None => return Err(self.stranger(row, &sending.look, &key)),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What is there under one key.
+    async fn one_key(&self, sending: &Sending, key: String) -> (String, Result<Vec<Value>, Fault>) {
+        let rows = self.page(sending, Holes { key: &key, body: None, page: None }).await;
+        (key, rows)
+    }
+
+    /// A row that has no key, or another one than was asked for.
+    fn stranger(&self, row: &Value, search: &Search, asked: &str) -> Fault {
+        let why = match one(row, &search.names.key) {
+            One::Value(other) => format!("asked for {asked}, the system answered about {}", excerpt(&other)),
+            One::None | One::Unclear => {
+                format!(
+                    "asked for {asked}, the system shows a record with nothing, or several values, at {}",
+                    search.names.key
+                )
+            }
+        };
+        self.fault(FaultKind::Unreadable, "look", &why)
+    }
+
+    /// Every record that the pages of a look show.
+    async fn all_pages(&self, sending: &Sending) -> Result<Vec<Value>, Fault> {
+        let Some(pages) = &sending.look.pages else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for n in 0..pages.most {
+            let page = Some(pages.first.saturating_add(n));
+            let rows = self.page(sending, Holes { key: "", body: None, page }).await?;
+            let is_last = rows.len() < pages.size as usize;
+            for row in &rows {
+                if !matches!(one(row, &sending.look.names.key), One::Value(_)) {
+                    return Err(self.stranger(row, &sending.look, "a page"));
+                }
+            }
+            all.extend(rows);
+            if is_last {
+                return Ok(all);
+            }
+        }
+        let why = format!(
+            "{} pages of {} records, and more follow: what is not among them may be there",
+            pages.most, pages.size
+        );
+        Err(self.fault(FaultKind::TooLarge, "look", &why))
+    }
+
+    /// The records that one request shows; a token that was lost is fetched anew once.
+    async fn page(&self, sending: &Sending, holes: Holes<'_>) -> Result<Vec<Value>, Fault> {
+        let access = self.ready().await?;
+        match self.page_once(sending, holes, &access).await {
+            Ok(rows) => Ok(rows),
+            Err(NoRows::Fault(fault)) => Err(fault),
+            Err(NoRows::Lost(_)) => {
+                self.token_lost(&access);
+                let access = self.ready().await?;
+                match self.page_once(sending, holes, &access).await {
+                    Ok(rows) => Ok(rows),
+                    Err(NoRows::Fault(fault)) => Err(fault),
+                    Err(NoRows::Lost(fault)) => {
+                        self.refuse(&fault);
+                        Err(fault)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn page_once(&self, sending: &Sending, holes: Holes<'_>, access: &Access) -> Result<Vec<Value>, NoRows> {
+        let search = &sending.look;
+        let out = Outgoing::of(&search.request, holes);
+        let out = out.map_err(|why| NoRows::Fault(self.fault(FaultKind::Config, "look", &why)))?;
+        let kind = if search.pages.is_some() { CallKind::Read } else { CallKind::Status };
+        let (sent, answer) = self.exchange(out, access, kind).await;
+        let with_evidence = |fault: Fault| Fault {
+            evidence: Some(Box::new(evidence::of(&sent, &answer, evidence::KEPT_OF_READS))),
+            ..fault
+        };
+        match &answer {
+            Err(fault) => Err(NoRows::Fault(with_evidence(self.transport_fault("look", fault)))),
+            Ok(reply) => self.rows_of(sending, reply).map_err(|no| match no {
+                NoRows::Lost(fault) => NoRows::Lost(with_evidence(fault)),
+                NoRows::Fault(fault) => NoRows::Fault(with_evidence(fault)),
+            }),
+        }
+    }
+
+    /// The records that an answer shows.
+    fn rows_of(&self, sending: &Sending, reply: &HttpReply) -> Result<Vec<Value>, NoRows> {
+        let search = &sending.look;
+        let redactor = self.redactor();
+        let tree = read(&reply.body, &redactor);
+        let text = || excerpt(&redactor.text(&String::from_utf8_lossy(&reply.body)));
+        let fault = |kind: FaultKind, why: &str| NoRows::Fault(self.fault(kind, "look", why));
+        if self.is_lost(reply.status, tree.as_ref().ok()) {
+            let why = format!("the system does not know us: HTTP {}: {}", reply.status, text());
+            return Err(NoRows::Lost(self.fault(FaultKind::Credentials, "look", &why)));
+        }
+        if search.absent_status.contains(&reply.status) {
+            return Ok(Vec::new());
+        }
+        match (reply.status, tree) {
+            (401, _) => {
+                let fault = self.fault(FaultKind::Credentials, "look", &format!("HTTP 401: {}", text()));
+                self.refuse(&fault);
+                Err(NoRows::Fault(fault))
+            }
+            (200..=299, Ok(tree)) => self.rows_in(sending, &tree),
+            (200..=299, Err(why)) => Err(fault(FaultKind::Unreadable, &why.to_string())),
+            (400 | 403 | 422, Ok(tree)) => Err(NoRows::Fault(self.refusal(&words(&tree, sending.said.as_deref())))),
+            (status, _) => {
+                let slow = Fault {
+                    retry_after: reply.retry_after(),
+                    ..self.fault(FaultKind::Http(status), "look", &format!("HTTP {status}: {}", text()))
+                };
+                Err(NoRows::Fault(slow))
+            }
+        }
+    }
+
+    fn rows_in(&self, sending: &Sending, tree: &Value) -> Result<Vec<Value>, NoRows> {
+        let search = &sending.look;
+        let fault = |kind: FaultKind, why: &str| NoRows::Fault(self.fault(kind, "look", why));
+        let says_absent = |checks: &[Check]| !checks.is_empty() && check(tree, checks) == Checked::Holds;
+        if says_absent(&search.absent) {
+            return Ok(Vec::new());
+        }
+        match check(tree, &search.ok) {
+            Checked::Holds => {}
+            Checked::Fails(..) => {
+                return Err(NoRows::Fault(self.refusal(&words(tree, sending.said.as_deref()))));
+            }
+            Checked::Unclear(path) => {
+                let why = format!("the answer cannot be read: nothing, or several, at {path}");
+                return Err(fault(FaultKind::Unreadable, &why));
+            }
+        }
+        let Some(rows) = rows(tree, &search.names.rows) else {
+            let why = format!("the answer shows no list of records at {}", search.names.rows);
+            return Err(fault(FaultKind::Unreadable, &why));
+        };
+        Ok(rows.into_iter().cloned().collect())
+    }
+}
+
+/// A record as it was found by a key; `None` where it has another one.
+fn key_row(row: &Value, search: &Search, look: &KeyLook<'_>, asked: &str) -> Option<KeyRow> {
+    let One::Value(key) = one(row, &search.names.key) else { return None };
+    if !is_key(&key, asked) {
+        return None;
+    }
+    let (fid, no) = made(row, &search.names, &key);
+    let field = |path: &String| {
+        let value = match one(row, &dotted(path)) {
+            One::Value(value) => value,
+            One::None | One::Unclear => String::new(),
+        };
+        (path.clone(), value)
+    };
+    let found = Found {
+        fid,
+        no,
+        rev: Rev::new(Status::Other(String::new()), None),
+        approver: None,
+        approved: None,
+        marked: None,
+        columns: Vec::new(),
+        fields: look.fields.iter().map(field).collect(),
+        probe: None,
+        absent: false,
+        outside: false,
+        body: None,
+        looked: None,
+        lines: Vec::new(),
+    };
+    Some(KeyRow { key, found, lines: Vec::new() })
+}
+
+/// Names with dots as a path.
+fn dotted(path: &str) -> String {
+    format!("$.{path}")
+}
