@@ -91,7 +91,7 @@ async fn hand_in(driver: &Driver, plan: &PlanId, records: Vec<Read>) -> Result<E
             Ok((_, kept)) => new += kept,
             Err(stop) if done > 0 => {
                 // What was kept stays kept: handing the same in again keeps it once.
-                driver.out.note(&driver.out.t(
+                driver.out.note(driver.out.t(
                     &format!("skydeck: the first {done} records were kept"),
                     &format!("skydeck：前 {done} 条记录已保存"),
                 ));
@@ -106,7 +106,7 @@ async fn hand_in(driver: &Driver, plan: &PlanId, records: Vec<Read>) -> Result<E
         let line = serde_json::json!({"type": "taken", "plan": plan, "records": all, "new": new, "known": known});
         driver.out.object(&line)?;
     } else {
-        driver.out.line(&driver.out.t(
+        driver.out.line(driver.out.t(
             &format!("{new} records kept for {plan}, {known} known already"),
             &format!("方案 {plan} 已保存 {new} 条记录，另有 {known} 条此前已有"),
         ))?;
