@@ -77,4 +77,6 @@ pub use skydeck_kingdee as erp;
 pub use skydeck_plan as plan;
 pub use skydeck_sim as sim;
 pub use skydeck_store as store;
+#[cfg(feature = "postgres")]
+pub use skydeck_store_postgres as postgres;
 pub use skydeck_term as term;

@@ -114,7 +114,8 @@ fn src() -> PathBuf {
 /// The files of a room: a folder or a file of the program, a crate, or a folder of one.
 fn files_of(room: &str) -> Vec<PathBuf> {
     let name = crates().into_iter().find(|(_, of)| of.as_deref() == Some(room)).map(|(prefix, _)| prefix);
-    let name = name.map_or(room.to_owned(), |prefix| prefix["skydeck_".len()..prefix.len() - "::".len()].to_owned());
+    let name =
+        name.map_or(room.to_owned(), |prefix| prefix["skydeck_".len()..prefix.len() - "::".len()].replace('_', "-"));
     let mut folders = vec![src().join(room), root().join("crates").join(name).join("src")];
     let packages = fs::read_dir(root().join("crates")).unwrap();
     folders.extend(packages.map(|package| package.unwrap().path().join("src").join(room)));

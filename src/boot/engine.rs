@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::database::{self, Closing, Database};
 use super::log::Logging;
 use super::opening::told;
 use super::plan_files::PlanFiles;
@@ -36,7 +37,7 @@ use crate::host::schedule;
 use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{ListenerSpec, Server};
-use crate::store::actions::{ActionLog, FileLog};
+use crate::store::actions::{ActionLog, FileLog, MemoryLog};
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
 
@@ -44,6 +45,8 @@ use crate::store::{Store, StoreError};
 pub struct Setup {
     /// Data directory.
     pub data: PathBuf,
+    /// The database that holds the facts, where it is not the data directory.
+    pub database: Option<Database>,
     /// Environments with their clients; the first is the default.
     pub envs: Vec<(Environment, Arc<dyn Erp>)>,
     /// Plans.
@@ -83,12 +86,44 @@ pub struct Booted {
     own: Option<Own>,
 }
 
+/// What is closed at the end.
+enum Keeps {
+    /// A data directory.
+    Directory(Arc<LocalStore>),
+    /// A database, and the lock of the data directory.
+    Database(Closing),
+}
+
+impl Keeps {
+    fn close(self) -> Result<(), StoreError> {
+        match self {
+            Self::Directory(store) => store.close(),
+            Self::Database(closing) => {
+                closing.close();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A store that was opened.
+struct Opened {
+    store: Arc<dyn Store>,
+    keeps: Keeps,
+    /// How the directory was raised, if it was.
+    raised: Option<Progress>,
+    looks: Option<database::Looks>,
+}
+
 /// What is to be ended in order when the engine lives here.
 struct Own {
     data: PathBuf,
     engine: Engine,
-    store: Arc<LocalStore>,
-    actions: Arc<FileLog>,
+    store: Arc<dyn Store>,
+    keeps: Keeps,
+    actions: Option<Arc<FileLog>>,
+    /// Another machine writes to the store: here is looked.
+    looks: bool,
     /// Other consoles of this user; `None` where no socket can be made.
     server: Option<Server>,
     /// Starts plans by the clock.
@@ -108,10 +143,10 @@ impl Booted {
     /// the directory already.
     pub async fn start(setup: Setup, progress: impl Fn(&str) + Send + 'static) -> Result<Self, Stop> {
         let socket = setup.data.join(SOCKET);
-        let (store, raised) = match open(&setup, progress).await? {
+        let Opened { store, keeps, raised, looks } = match open(&setup, progress).await? {
             Err(held @ StoreError::Held { .. }) => return Self::attach(&socket, held).await,
             Err(error) => return Err(store_stop(error)),
-            Ok((store, raised)) => (Arc::new(store), raised),
+            Ok(opened) => opened,
         };
         // Only now: whoever does not hold the directory writes nothing into it.
         setup.logging.start(&setup.data);
@@ -124,22 +159,20 @@ impl Booted {
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![ListenerSpec::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| ListenerSpec::of_group(path, *gid)));
-        let actions = Arc::new(FileLog::open(&setup.data, Arc::clone(&clock), &*store).await.map_err(store_stop)?);
-        if let Some(adopted) = actions.adopted.clone() {
-            witness(&store, adopted).await;
-        }
+        let actions = action_log(&setup.data, &clock, &*store, looks.is_some()).await?;
+        let log = actions.as_ref().map(|actions| Arc::clone(actions) as Arc<dyn ActionLog>);
         let parts = Parts {
-            store: store.clone(),
+            store: Arc::clone(&store),
             clock: setup.clock,
             causes: setup.causes,
             envs: setup.envs,
             plans: Arc::new(setup.plans),
             access: Arc::new(setup.access),
-            actions: Arc::clone(&actions) as Arc<dyn ActionLog>,
+            actions: log.unwrap_or_else(|| Arc::new(MemoryLog::new(Arc::clone(&clock)))),
             owner: who().uid,
         };
-        let started = Box::pin(Engine::start(parts)).await;
-        let engine = started.map_err(|e| Stop::both(Exit::Refused, e.to_string(), e.zh()))?;
+        let only_looks = looks.is_some();
+        let engine = begin(parts, looks).await?;
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
         let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))
@@ -147,13 +180,16 @@ impl Booted {
         let link: Arc<dyn Link> = Arc::new(LocalLink::new(engine.clone()));
         let console: Arc<dyn Link> = Arc::new(LocalLink::of_console(engine.clone(), who()));
         let leaving = watch::Sender::new(false);
+        // Who writes tells, and starts what is due.
         let alerts = setup
             .alerts
+            .filter(|_| !only_looks)
             .map(|alerts| tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), leaving.subscribe())));
         let wanted = setup.metrics.is_wanted();
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);
-        let schedules = setup.schedules.then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
+        let schedules = (setup.schedules && !only_looks)
+            .then(|| tokio::spawn(schedule::run(Arc::clone(&link), clock, who().uid, any)));
         Ok(Self {
             link,
             console,
@@ -161,7 +197,9 @@ impl Booted {
                 data: setup.data,
                 engine,
                 store,
+                keeps,
                 actions,
+                looks: only_looks,
                 server,
                 schedules,
                 alerts,
@@ -219,6 +257,11 @@ impl Booted {
         self.own.is_none()
     }
 
+    /// Whether another machine writes to the store, and this one only looks.
+    pub fn only_looks(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.looks)
+    }
+
     /// How many connections there are, as it changes; `None` where nobody can attach.
     pub fn clients(&self) -> Option<watch::Receiver<usize>> {
         self.own.as_ref()?.server.as_ref().map(Server::clients)
@@ -232,7 +275,8 @@ impl Booted {
     /// Takes no new bill, lets calls in flight end within the drain limit, closes the store. `by`: the signal
     /// that ends it, told to those who are attached so that they start no other; without it, the first of them does.
     pub async fn end(self, by: Option<String>) -> Result<(), Stop> {
-        let Some(Own { data, engine, store, actions, server, schedules, alerts, metrics, leaving, .. }) = self.own
+        let Some(Own { data, engine, store, keeps, actions, server, schedules, alerts, metrics, leaving, .. }) =
+            self.own
         else {
             return Ok(());
         };
@@ -260,25 +304,56 @@ impl Booted {
             server.bye(by).await;
         }
         drop(server);
-        match actions.close(&*store).await {
-            Ok(None) => {}
-            Ok(Some(last)) => witness(&store, last).await,
-            Err(error) => tracing::warn!(%error, "the action log could not be compared at the end"),
+        if let Some(actions) = actions {
+            match actions.close(&*store).await {
+                Ok(None) => {}
+                Ok(Some(last)) => witness(&*store, last).await,
+                Err(error) => tracing::warn!(%error, "the action log could not be compared at the end"),
+            }
         }
-        tokio::task::spawn_blocking(move || store.close())
+        drop(store);
+        tokio::task::spawn_blocking(move || keeps.close())
             .await
             .map_err(|e| Stop::system(Exit::Refused, "closing the store", "关闭存储", &e))?
             .map_err(store_stop)
     }
 
     /// Runs that are not closed.
-    pub fn open_runs(&self) -> Result<usize, Stop> {
-        self.own.as_ref().map_or(Ok(0), |own| own.store.index().open_runs().map(|runs| runs.len()).map_err(store_stop))
+    pub async fn open_runs(&self) -> Result<usize, Stop> {
+        let Some(own) = &self.own else { return Ok(0) };
+        own.store.open_runs().await.map(|runs| runs.len()).map_err(store_stop)
     }
 }
 
+/// The action log's file of this machine, compared with the journal; none where another machine writes: what is refused here
+/// is no line of it.
+async fn action_log(
+    data: &Path,
+    clock: &Arc<dyn Clock>,
+    store: &dyn Store,
+    only_looks: bool,
+) -> Result<Option<Arc<FileLog>>, Stop> {
+    if only_looks {
+        return Ok(None);
+    }
+    let actions = Arc::new(FileLog::open(data, Arc::clone(clock), store).await.map_err(store_stop)?);
+    if let Some(adopted) = actions.adopted.clone() {
+        witness(store, adopted).await;
+    }
+    Ok(Some(actions))
+}
+
+/// The engine: at work, or looking at what another machine does.
+async fn begin(parts: Parts, looks: Option<database::Looks>) -> Result<Engine, Stop> {
+    let started = match looks {
+        Some((far, why)) => Box::pin(Engine::look(parts, far, why)).await,
+        None => Box::pin(Engine::start(parts)).await,
+    };
+    started.map_err(|e| Stop::both(Exit::Refused, e.to_string(), e.zh()))
+}
+
 /// Stores how far the action log reached. A store that takes nothing any more leaves it as a crash would.
-async fn witness(store: &LocalStore, witness: LogWitness) {
+async fn witness(store: &dyn Store, witness: LogWitness) {
     if let Err(error) = store.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await {
         tracing::warn!(%error, "how far the action log reached could not be stored");
     }
@@ -335,11 +410,17 @@ pub async fn home_of(
 }
 
 /// Opens the store on a thread that may wait. Gives with it how the directory was raised, if it was.
-async fn open(
-    setup: &Setup,
-    say: impl Fn(&str) + Send + 'static,
-) -> Result<Result<(LocalStore, Option<Progress>), StoreError>, Stop> {
+async fn open(setup: &Setup, say: impl Fn(&str) + Send + 'static) -> Result<Result<Opened, StoreError>, Stop> {
     let (data, clock, by) = (setup.data.clone(), setup.clock.clone(), who().to_string());
+    if let Some(database) = &setup.database {
+        let opened = database.open(&data, clock, by).await?;
+        return Ok(opened.map(|database::Opened { store, closing, looks }| Opened {
+            store,
+            keeps: Keeps::Database(closing),
+            raised: None,
+            looks,
+        }));
+    }
     let (raise, lang) = (setup.raise.clone(), setup.lang);
     let work = move || {
         let raised = Mutex::new(None);
@@ -350,7 +431,8 @@ async fn open(
             }
         };
         let store = LocalStore::open_raising(&data, clock, &by, &progress, Options::default(), &raise)?;
-        Ok((store, raised.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        let (store, raised) = (Arc::new(store), raised.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, keeps: Keeps::Directory(store), raised, looks: None })
     };
     let opened = tokio::task::spawn_blocking(work).await;
     opened.map_err(|e| opening(&e))

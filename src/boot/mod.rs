@@ -25,6 +25,7 @@ use crate::http::config::HttpConfig;
 use crate::secret::{self, Known, Of, SecretError};
 
 mod alerts;
+mod database;
 mod engine;
 mod log;
 mod offline;
@@ -35,13 +36,15 @@ mod stops;
 mod who;
 
 pub use alerts::alerts;
+#[cfg(not(feature = "postgres"))]
+pub use database::without_database;
+pub use database::{Database, database};
 pub use engine::{Booted, Home, SOCKET, Setup, home_of};
 pub use log::Logging;
 pub use offline::Offline;
 pub use opening::told;
 pub use plan_files::{PlanFiles, plan_id, read_plan};
-use stops::secret_stop;
-pub use stops::store_stop;
+pub use stops::{secret_stop, store_stop};
 pub use who::who;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).

@@ -16,6 +16,7 @@ pub fn store_stop(error: StoreError) -> Stop {
         | StoreError::Read(_)
         | StoreError::Cursor(_)
         | StoreError::Database { .. }
+        | StoreError::Taken { .. }
         | StoreError::Contradiction(_) => Exit::Refused,
     };
     Stop::both(exit, error.to_string(), error.zh())
@@ -23,6 +24,6 @@ pub fn store_stop(error: StoreError) -> Stop {
 
 /// A secret that cannot be had, as an end of the verb.
 #[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
-pub(super) fn secret_stop(error: SecretError) -> Stop {
+pub fn secret_stop(error: SecretError) -> Stop {
     Stop::both(Exit::Usage, error.en(), error.zh())
 }

@@ -120,6 +120,12 @@ impl Context {
         }
         Ok(Setup {
             data: self.paths.data.clone(),
+            // A copy is a directory; and a verb that only reads never takes the turn to write.
+            database: if self.snapshot.is_some() {
+                None
+            } else {
+                boot::database(&self.config, &base, &self.known)?.map(|found| found.looking(!connect))
+            },
             envs,
             plans: PlanFiles::new(self.plan_dir(), extra),
             causes: self.causes.clone(),

@@ -200,6 +200,7 @@ impl Demo {
         let config = environment(args, &sim, &place)?;
         let erp = boot::client(&config, &place.dir, &causes, &clock, &known, &Arc::default())?;
         let setup = Setup {
+            database: None,
             data: place.data(),
             envs: vec![(config.environment, erp)],
             plans: PlanFiles::new(place.plans(), Vec::new()),
@@ -221,7 +222,7 @@ impl Demo {
 
     /// Ends engine and simulator in order.
     pub async fn end(self) -> Result<(), Stop> {
-        let open = self.booted.open_runs()?;
+        let open = self.booted.open_runs().await?;
         self.booted.end(None).await?;
         self.sim.shutdown().await;
         self.place.ended(open)

@@ -15,8 +15,8 @@ use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
 use super::{
-    approval, bills, complete, demo, demo_headless, doctor, environments, help, history, man, output, plans, serve,
-    setup, upgrade, write,
+    approval, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man, output, plans,
+    serve, setup, upgrade, write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -239,6 +239,7 @@ fn changes(verb: &Verb) -> Option<&'static str> {
         Verb::Serve(_) => Some("serve"),
         Verb::Prune { .. } => Some("prune"),
         Verb::Upgrade(_) => Some("upgrade"),
+        Verb::Store(_) => Some("store"),
         Verb::Restore { .. } => Some("restore"),
         Verb::Env(EnvVerb::Adopt { .. }) => Some("env adopt"),
         Verb::Env(EnvVerb::Add(_)) => Some("env add"),
@@ -258,6 +259,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         Verb::Backup { .. } => Some("backup"),
         Verb::Restore { .. } => Some("restore"),
         Verb::Prune { .. } => Some("prune"),
+        Verb::Store(_) => Some("store"),
         Verb::Alerts(_) => Some("alerts"),
         Verb::Plan(PlanVerb::List) => Some("plan list"),
         Verb::Plan(PlanVerb::Check) => Some("plan check"),
@@ -369,6 +371,7 @@ async fn run_demo(context: &Context, args: &DemoArgs) -> Result<u8, Stop> {
 }
 
 async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
+    elsewhere::of_a_directory(context, &verb)?;
     if let Some(approval) = approval::of(&verb) {
         approval::complete(&context.out(), approval)?;
     }
@@ -390,6 +393,10 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(context).await,
         Verb::Log(args) => super::log::run(context, args).await,
         Verb::Prune { yes } => super::prune::run(context, yes).await,
+        #[cfg(feature = "postgres")]
+        Verb::Store(verb) => Box::pin(super::store::run(context, verb)).await,
+        #[cfg(not(feature = "postgres"))]
+        Verb::Store(_) => Err(boot::without_database()),
         Verb::Upgrade(args) => upgrade::run(context, args).await,
         Verb::Doctor(args) => doctor::run(&context.out(), &context.paths.data, &*context.clock, &args),
         Verb::Plan(PlanVerb::New(asked)) => match &asked.described {

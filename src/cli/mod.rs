@@ -17,6 +17,7 @@ pub mod demo_past;
 mod dispatch;
 pub mod doctor;
 pub mod drive;
+mod elsewhere;
 mod end_words;
 pub mod environments;
 mod files;
@@ -42,6 +43,8 @@ mod self_check;
 pub mod serve;
 mod set_words;
 mod setup;
+#[cfg(feature = "postgres")]
+mod store;
 mod take;
 mod unread;
 pub mod upgrade;

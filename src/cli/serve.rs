@@ -58,6 +58,15 @@ pub async fn run(booted: Booted, mut told: Told, args: &ServeArgs, out: &Out) ->
             ))
         };
     }
+    if booted.only_looks() && !args.detached {
+        booted.end(None).await?;
+        return Err(Stop::both(
+            Exit::Refused,
+            "another machine writes to this store (`skydeck store check` names it): a service takes over once its turn has \
+             ended; consoles here look on meanwhile",
+            "另一台主机正在写入该存储（`skydeck store check` 会写明）：其占用结束后服务可以接手；其间此处的控制台可以查看",
+        ));
+    }
     let ended = if args.detached {
         say(&Word::Ready);
         tokio::select! {
@@ -159,6 +168,8 @@ async fn nothing_to_do(booted: &Booted, stay: Duration) {
     let Some(mut clients) = booted.clients() else { return std::future::pending().await };
     let Some(mut scheduled) = booted.scheduled() else { return };
     let Ok(Watch { mut live, mut notices }) = booted.link.watch().await else { return };
+    // One that only looks starts nothing by the clock.
+    let mut starts = true;
     loop {
         let idle = *clients.borrow_and_update() == 0 && !has_work(&live) && !*scheduled.borrow_and_update();
         let pause = async {
@@ -171,7 +182,7 @@ async fn nothing_to_do(booted: &Booted, stay: Duration) {
         tokio::select! {
             () = pause => return,
             changed = clients.changed() => if changed.is_err() { return },
-            changed = scheduled.changed() => if changed.is_err() { return },
+            changed = scheduled.changed(), if starts => starts = changed.is_ok(),
             notice = notices.recv() => match notice {
                 Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
                 Some(Notice::Resync(now)) => live = *now,

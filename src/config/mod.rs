@@ -10,6 +10,7 @@ mod http_environment;
 mod said;
 mod secret_source;
 mod span;
+mod store;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use self::environment::RawEnvironment;
 pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSource, SignInKind};
 pub use self::said::Said;
 use self::span::Span;
+pub use self::store::StoreConfig;
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::ui::{Digits, Start};
@@ -67,6 +69,8 @@ pub struct Config {
     pub log: LogConfig,
     /// How long settled bills are kept; absent: for ever.
     pub retention: Retention,
+    /// The database that holds the facts; absent: the data directory does.
+    pub store: Option<StoreConfig>,
     /// Key overrides: action → keys.
     pub keys: BTreeMap<String, Vec<String>>,
 }
@@ -198,6 +202,7 @@ struct RawConfig {
     log: LogConfig,
     #[serde(default)]
     retention: RawRetention,
+    store: Option<StoreConfig>,
     #[serde(default)]
     keys: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -262,14 +267,19 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, alerts, metrics, log, retention, keys, .. } = raw;
+        let RawConfig { plans, causes, console, access, alerts, metrics, log, retention, store, keys, .. } = raw;
         let alerts = alerts.build().map_err(|said| ConfigError {
             file: name.clone(),
             line: text.lines().position(|l| l.contains("alerts")).map(|l| l + 1),
             said,
         })?;
         let retention = retention.build();
-        Ok(Self { environments, plans, causes, console, access, alerts, metrics, log, retention, keys })
+        store.as_ref().map_or(Ok(()), StoreConfig::check).map_err(|said| ConfigError {
+            file: name.clone(),
+            line: text.lines().position(|l| l.trim_start().starts_with("[store]")).map(|l| l + 1),
+            said,
+        })?;
+        Ok(Self { environments, plans, causes, console, access, alerts, metrics, log, retention, store, keys })
     }
 
     /// Pairs of environments that write to one server and account set: neither will, until one of the two is gone or is

@@ -13,6 +13,8 @@ pub enum Of {
     Environment(String, Option<&'static str>),
     /// A target of alerts, and which of its keys.
     Alerts(String, &'static str),
+    /// The store's database, by its key in the configuration.
+    Store(&'static str),
 }
 
 impl Of {
@@ -22,6 +24,7 @@ impl Of {
             Self::Environment(env, None) => format!("erp-{env}"),
             Self::Environment(env, Some(part)) => format!("erp-{env}-{}", part.replace('_', "-")),
             Self::Alerts(target, part) => format!("alert-{target}-{part}"),
+            Self::Store(part) => format!("store-{}", part.replace('_', "-")),
         }
     }
 
@@ -31,6 +34,7 @@ impl Of {
             Self::Environment(env, None) => format!("environment {env}"),
             Self::Environment(env, Some(part)) => format!("environment {env} ({part})"),
             Self::Alerts(target, part) => format!("alert target {target} ({part})"),
+            Self::Store(part) => format!("store ({part})"),
         }
     }
 
@@ -40,6 +44,7 @@ impl Of {
             Self::Environment(env, None) => format!("环境 {env} "),
             Self::Environment(env, Some(part)) => format!("环境 {env}（{part}）"),
             Self::Alerts(target, part) => format!("告警目标 {target}（{part}）"),
+            Self::Store(part) => format!("存储（{part}）"),
         }
     }
 }

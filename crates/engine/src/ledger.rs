@@ -38,7 +38,7 @@ const AGAIN_CAP: Duration = Duration::from_secs(5);
 /// How long it is sent again; after that the store counts as failed, and only a new start asks what was stored.
 const AGAIN_FOR: Duration = Duration::from_secs(120);
 
-struct Request {
+pub(crate) struct Request {
     events: Vec<Event>,
     /// See [`Batch::unmoved`].
     unmoved: Vec<(RecordKey, Seq)>,
@@ -83,7 +83,7 @@ pub struct Ledger {
     failed: watch::Receiver<Option<StoreError>>,
 }
 
-struct Present {
+pub(crate) struct Present {
     live: Mutex<Live>,
     watchers: Mutex<Vec<Watcher>>,
     /// Rings when a watcher falls behind.
@@ -119,6 +119,18 @@ impl Ledger {
             failed: fail,
         };
         Ok((Self { queue, present, failed }, writer))
+    }
+
+    /// The handle of an engine that only looks, with what a follower keeps: nothing is ever written. `why`: what whoever orders
+    /// something is told.
+    pub(crate) async fn to_look(
+        store: &Arc<dyn Store>,
+        why: StoreError,
+    ) -> Result<(Self, Arc<Present>, mpsc::Receiver<Request>, Seq), StoreError> {
+        let (ledger, writer) = Self::open(store).await?;
+        writer.failed.send_replace(Some(why));
+        let at = writer.present.live().seq;
+        Ok((ledger, writer.present, writer.queue, at))
     }
 
     /// Makes events durable, all or none, and publishes them. They are visible in [`Self::live`] on return.
@@ -246,6 +258,15 @@ impl Present {
         self.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
 
+    /// Applies facts, then shows them to everybody who watches.
+    pub(crate) fn publish(&self, facts: &Arc<[Fact]>) {
+        let mut live = self.live();
+        for fact in facts.iter() {
+            live.apply(fact);
+        }
+        self.send(|| Notice::Facts(Arc::clone(facts)), &live);
+    }
+
     fn catch_up(&self) -> bool {
         let live = self.live();
         let mut watchers = self.watchers();
@@ -358,7 +379,7 @@ impl Writer {
         }
         match self.send(batch).await {
             Ok(appended) => {
-                self.publish(&appended.facts);
+                self.present.publish(&appended.facts);
                 Ok(())
             }
             Err(AppendError::Contradiction(what)) => {
@@ -398,14 +419,6 @@ impl Writer {
                 answer => return answer,
             }
         }
-    }
-
-    fn publish(&self, facts: &Arc<[Fact]>) {
-        let mut live = self.present.live();
-        for fact in facts.iter() {
-            live.apply(fact);
-        }
-        self.present.send(|| Notice::Facts(Arc::clone(facts)), &live);
     }
 }
 

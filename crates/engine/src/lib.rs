@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use ulid::Ulid;
 
 use crate::api::Watch;
@@ -16,7 +16,7 @@ use skydeck_core::domain::access::{Access, Role};
 use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::command::{Order, Receipt, Refusal};
 use skydeck_core::domain::env::Environment;
-use skydeck_core::domain::ids::{EnvId, PlanId, RunId, SessionId};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq, SessionId};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Answer, PlanProblem, Query};
 use skydeck_core::domain::reason::Reason;
@@ -46,6 +46,7 @@ pub mod decide;
 mod dispatch;
 mod ending;
 mod erp_time;
+mod follower;
 mod glance;
 mod handed_in;
 mod heartbeat;
@@ -87,6 +88,7 @@ mod work;
 
 use control::{RunControl, Shared, lock};
 use dispatch::Dispatch;
+use follower::Follower;
 use ledger::Ledger;
 use receipts::Receipts;
 use tasks::Tasks;
@@ -210,13 +212,37 @@ impl Engine {
     /// Reads the store, brings open runs into a true state, starts to settle what is unknown. Must be called
     /// within a tokio runtime.
     pub async fn start(parts: Parts) -> Result<Self, EngineError> {
+        let (ledger, writer) = Ledger::open(&parts.store).await?;
+        let started = Self::begin(parts, ledger, writer.run()).await?;
+        let inner = &started.inner;
+        match recover::recover(&inner.shared, &inner.tasks).await {
+            // A store that takes no writes can be looked at: every order is refused with its reason.
+            Err(StoreError::Write(why) | StoreError::Full(why)) => {
+                tracing::error!(%why, "open runs stay as they are: the store takes no writes")
+            }
+            recovered => recovered?,
+        }
+        Ok(started)
+    }
+
+    /// Follows a store that another machine writes to. Every order is refused with `why`, no call leaves, and open runs are
+    /// left to whoever has them. `far`: how far the store is.
+    pub async fn look(parts: Parts, far: watch::Receiver<Seq>, why: StoreError) -> Result<Self, EngineError> {
+        let (ledger, follower) = Follower::open(&parts.store, far, why).await?;
+        Self::begin(parts, ledger, follower.run()).await
+    }
+
+    async fn begin(
+        parts: Parts,
+        ledger: Ledger,
+        keeps_up: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<Self, EngineError> {
         let mut names = std::collections::BTreeSet::new();
         for (env, _) in &parts.envs {
             if !names.insert(env.id.clone()) {
                 return Err(EngineError::TwiceEnv(env.id.clone()));
             }
         }
-        let (ledger, writer) = Ledger::open(&parts.store).await?;
         let receipts = Receipts::remembered(parts.store.as_ref()).await?;
         let clock = parts.clock;
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
@@ -240,7 +266,7 @@ impl Engine {
             clock,
         });
         let tasks = Arc::new(Tasks::default());
-        tasks.spawn(writer.run());
+        tasks.spawn(keeps_up);
         tasks.spawn(heartbeat::beat(Arc::clone(&shared), Arc::clone(&tasks)));
         let inner = Arc::new(Inner {
             shared,
@@ -254,13 +280,6 @@ impl Engine {
         });
         inner.shared.remember_servers().await?;
         inner.load_first().await;
-        match recover::recover(&inner.shared, &inner.tasks).await {
-            // A store that takes no writes can be looked at: every order is refused with its reason.
-            Err(StoreError::Write(why) | StoreError::Full(why)) => {
-                tracing::error!(%why, "open runs stay as they are: the store takes no writes")
-            }
-            recovered => recovered?,
-        }
         Ok(Self { inner })
     }
 

@@ -173,4 +173,15 @@ create table hour (
   primary key (plan, begins, kind)
 ) with (fillfactor = 50);
 create table action (seq int8 primary key, at int8 not null, verb text not null, who text not null, run text, result text not null, rec bytea not null);
+-- Records that were handed in for plans: where the newest body of each stands.
+create table handed_in (
+  plan int4 not null references plan,
+  env int4 not null references env,
+  form text collate "C" not null,
+  fk bytea not null,
+  fid text not null,
+  seq int8 not null,
+  primary key (plan, env, form, fk)
+);
+create index handed_in_order on handed_in (plan, env, form, seq);
 create table meta (k bytea primary key, rec bytea not null);

@@ -163,6 +163,8 @@ begin
   delete from unresolved u using unnest(p_kept) k where k.kind = 'unresolved' and k.n is null and u.plan = k.plan;
   insert into unresolved (plan, n) select plan, n from unnest(p_kept) where kind = 'unresolved' and n is not null
     on conflict (plan) do update set n = excluded.n;
+  insert into handed_in (plan, env, form, fk, fid, seq) select plan, env, a, k, b, n from unnest(p_kept) where kind = 'handed_in'
+    on conflict (plan, env, form, fk) do update set seq = excluded.seq;
   insert into meta (k, rec) select k, rec from unnest(p_kept) where kind = 'meta' on conflict (k) do update set rec = excluded.rec;
 end $$;
 

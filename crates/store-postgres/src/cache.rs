@@ -80,12 +80,15 @@ impl Kv for Cache {
                 return Ok(value);
             }
         }
+        // On this thread no question begins by itself: what came along for an earlier one is of before what was written since.
+        Tables::begin();
         let value = self.tables.get(key)?;
         self.hold(key.to_vec(), value.clone());
         Ok(value)
     }
 
     fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+        Tables::begin();
         self.tables.scan(low, high, back, max)
     }
 

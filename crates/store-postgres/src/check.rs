@@ -100,7 +100,7 @@ async fn altered(inner: &Inner) -> Result<Vec<String>, PgFault> {
 }
 
 /// Looks at everything; `newest`: how many facts of the chain are read, all of them where it is `None`.
-pub fn check(settings: Settings, newest: Option<u64>) -> Vec<Finding> {
+pub fn check(settings: &Settings, newest: Option<u64>) -> Vec<Finding> {
     let io = match Io::start(settings.clone()) {
         Ok(io) => io,
         Err(fault) => return vec![Finding::fault(Grade::Unusable, &fault)],

@@ -23,7 +23,7 @@ use crate::rows::{
     ActionIn, BillIn, BillRowIn, HourIn, KeptIn, NameIn, NumberIn, PlacesIn, RecordIn, RevIn, Rows, RunHeadIn, RunIn,
 };
 use crate::span::{moment, number, place, small};
-use crate::tables::{aside, family_parts, fid_text, made_parts, plain, run_key};
+use crate::tables::{family_parts, fid_text, group_of, made_parts, plain, run_key};
 
 /// Environment and form of a family, by its number.
 pub(crate) type Families = HashMap<i32, (String, String)>;
@@ -304,7 +304,8 @@ impl Effects<'_> {
                 | key::HISTORY
                 | key::HISTORY_SLOT
                 | key::LEDGER
-                | key::GROUP,
+                | key::GROUP
+                | key::HANDED_IN_ORDER,
                 _,
             ) => {}
             (space, value) => {
@@ -344,21 +345,19 @@ fn kept(space: u8, at: &[u8], value: Option<&[u8]>) -> Result<Option<KeptIn>, St
             let plan = Some(small(at, 1)?);
             KeptIn { kind: kind("cured"), plan, a: text(3), n: Some(when.0), rec, ..KeptIn::default() }
         }
+        key::HANDED_IN => {
+            let (form, named) = at.get(5..).and_then(group_of).ok_or_else(missing)?;
+            let (plan, env) = (Some(small(at, 1)?), Some(small(at, 3)?));
+            let fk = at.get(5 + named..).unwrap_or_default().to_vec();
+            let (a, b) = (Some(plain(&form)), Some(fid_text(&fk)));
+            KeptIn { kind: kind("handed_in"), plan, env, a, b, k: Some(fk), n: count, ..KeptIn::default() }
+        }
         key::GROUP_COUNT => {
             let (plan, slot) = (Some(small(at, 1)?), at.get(3).copied().map(i16::from));
             KeptIn { kind: kind("count"), plan, slot, a: text(4), n: count, ..KeptIn::default() }
         }
         key::UNRESOLVED => {
             KeptIn { kind: kind("unresolved"), plan: Some(small(at, 1)?), n: count, ..KeptIn::default() }
-        }
-        // Of the places by order one that is left is empty: the small tables drop nothing.
-        key::HANDED_IN | key::HANDED_IN_ORDER => {
-            let rec = match value {
-                Some([]) => Some(vec![1]),
-                Some(value) => Some(value.to_vec()),
-                None => Some(Vec::new()),
-            };
-            KeptIn { kind: kind("meta"), k: Some(aside(at)), rec, ..KeptIn::default() }
         }
         key::META => match made_parts(at) {
             Some((env, form)) => {

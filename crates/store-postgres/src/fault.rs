@@ -60,6 +60,8 @@ pub enum PgFault {
         /// Until when it has to be heard of, as the database says.
         until: String,
     },
+    /// It was opened to look only.
+    Looking,
     /// The server takes no writes: it is a standby, or was one.
     ReadOnly,
     /// Its disk is full, or its memory.
@@ -121,10 +123,10 @@ impl PgFault {
                 "the store's schema was made by other steps than this program knows: {said}: use the program that made it"
             ),
             Self::Server(found) => format!("PostgreSQL {found} is too old for the store: 14 or newer is needed"),
-            Self::Taken { host, until } => format!(
-                "{host} writes to this store (it was heard of, and its turn lasts until {until}): end it in order there with \
-                 `skydeck serve --end`, or wait; look only meanwhile"
-            ),
+            Self::Taken { host, until } => taken(host, until).to_string(),
+            Self::Looking => {
+                "the store was opened to look only: order it from a verb or console that writes".to_owned()
+            }
             Self::ReadOnly => {
                 "the store's database takes no writes: it is a standby, or was one until now: name all hosts in the \
                                address, with target_session_attrs=read-write"
@@ -159,7 +161,7 @@ impl PgFault {
             }
             Self::Certificates { file, said } => format!("{file} 无法使用：{said}：请写明 PEM 证书文件"),
             Self::Away(said) => format!("无法连接存储数据库：{said}：请检查其是否在运行、地址是否正确"),
-            Self::Slow => "存储数据库没有及时应答：请检查其负载和锁".to_owned(),
+            Self::Slow => "存储数据库没有及时响应：请检查其负载和锁".to_owned(),
             Self::SignIn(said) => format!("存储数据库拒绝登录：{said}：请检查角色、密码和 pg_hba.conf"),
             Self::NoDatabase(said) => format!("{said}：请先创建数据库，再执行 `skydeck store init`"),
             Self::NoStore => "该数据库中没有存储：请执行 `skydeck store init` 创建".to_owned(),
@@ -174,9 +176,8 @@ impl PgFault {
             }
             Self::Migration(said) => format!("存储结构的创建步骤与本程序所知不同：{said}：请使用创建它的程序"),
             Self::Server(found) => format!("PostgreSQL {found} 版本过低：存储需要 14 或更高版本"),
-            Self::Taken { host, until } => format!(
-                "{host} 正在写入该存储（其占用持续到 {until}）：请在该主机上用 `skydeck serve --end` 按序结束，或等待；其间只能查看"
-            ),
+            Self::Taken { host, until } => taken(host, until).zh(),
+            Self::Looking => "存储以只读方式打开：请在可写入的命令或控制台中执行".to_owned(),
             Self::ReadOnly => "存储数据库不接受写入：它是备库，或刚才还是备库：请在地址中写明所有主机，并加上 \
                                target_session_attrs=read-write"
                 .to_owned(),
@@ -254,8 +255,15 @@ fn has_io(error: &(dyn std::error::Error + 'static)) -> bool {
 
 impl From<PgFault> for StoreError {
     fn from(fault: PgFault) -> Self {
-        Self::Database { en: fault.en(), zh: fault.zh() }
+        match fault {
+            PgFault::Taken { host, until } => taken(&host, &until),
+            fault => Self::Database { en: fault.en(), zh: fault.zh() },
+        }
     }
+}
+
+fn taken(host: &str, until: &str) -> StoreError {
+    StoreError::Taken { host: host.to_owned(), until: until.to_owned() }
 }
 
 /// What an append that failed means: whether it may be stored, whether to send it again.

@@ -6,7 +6,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use tokio::sync::mpsc;
@@ -21,6 +23,14 @@ use crate::line::Line;
 /// Connections of readers.
 const READERS: usize = 4;
 
+/// First wait before a database that is away is asked again, and the longest one.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_CAP: Duration = Duration::from_secs(2);
+/// How long whoever looks waits for one that is away.
+const MOMENT: Duration = Duration::from_secs(2);
+/// How long whoever writes does: as long as the engine sends a batch again.
+const OUTAGE: Duration = Duration::from_secs(120);
+
 /// A value that is put into a question.
 pub(crate) type Value = Box<dyn ToSql + Sync + Send>;
 type Job = Box<dyn FnOnce(Arc<Inner>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
@@ -32,6 +42,7 @@ pub(crate) struct Inner {
     pool: Pool,
     /// The writer's own connection.
     pub line: Line,
+    patient: AtomicBool,
 }
 
 /// The way to the thread.
@@ -49,7 +60,7 @@ impl Io {
             .build()
             .map_err(|e| PgFault::Said(e.to_string()))?;
         let (jobs, mut waiting) = mpsc::unbounded_channel::<Job>();
-        let inner = Arc::new(Inner { settings, pool, line: Line::default() });
+        let inner = Arc::new(Inner { settings, pool, line: Line::default(), patient: AtomicBool::new(false) });
         let work = move || {
             runtime.block_on(async {
                 while let Some(job) = waiting.recv().await {
@@ -138,18 +149,26 @@ fn pool_fault(error: PoolError) -> PgFault {
 }
 
 impl Inner {
-    /// Rows of a question. One that met a connection which had ended meanwhile is asked once more on another one.
+    /// From now on a question waits out an outage: runs rest on the answers of this process.
+    pub fn be_patient(&self) {
+        self.patient.store(true, Ordering::Relaxed);
+    }
+
+    /// Rows of a question. While the database is away it is asked again: for a moment by whoever looks, and as long as an append
+    /// waits by whoever writes.
     pub async fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, PgFault> {
-        let mut last = PgFault::Slow;
-        for _ in 0..2 {
-            match tokio::time::timeout(LIMIT, self.once(sql, values)).await {
-                Ok(Ok(rows)) => return Ok(rows),
-                Ok(Err(fault @ (PgFault::Away(_) | PgFault::ReadOnly))) => last = fault,
-                Ok(Err(fault)) => return Err(fault),
-                Err(_) => return Err(PgFault::Slow),
+        let (since, mut wait) = (tokio::time::Instant::now(), AGAIN);
+        loop {
+            let answer = tokio::time::timeout(LIMIT, self.once(sql, values)).await.unwrap_or(Err(PgFault::Slow));
+            let patience = if self.patient.load(Ordering::Relaxed) { OUTAGE } else { MOMENT };
+            match answer {
+                Err(PgFault::Away(_) | PgFault::ReadOnly) if since.elapsed() < patience => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(AGAIN_CAP);
+                }
+                answer => return answer,
             }
         }
-        Err(last)
     }
 
     async fn once(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, PgFault> {

@@ -10,6 +10,7 @@ mod body;
 mod cache;
 pub mod check;
 pub mod connect;
+pub mod copy;
 mod effects;
 pub mod fault;
 mod feed;
@@ -38,7 +39,6 @@ use skydeck_store::index::Index;
 use skydeck_store::index::row::run_row;
 use skydeck_store::{AppendError, Appended, Batch, Embedded, Inside, Pace, Snapshot, StoreError, codec};
 use tokio::sync::{Semaphore, oneshot, watch};
-use ulid::Ulid;
 
 pub use connect::Settings;
 pub use fault::PgFault;
@@ -66,6 +66,14 @@ struct Pen {
     io: Arc<Io>,
 }
 
+/// Whose turn it is to write.
+pub enum Turn {
+    /// Ours: the store is open.
+    Ours(PgStore),
+    /// Another machine's: which, and until when.
+    Theirs(PgFault),
+}
+
 /// The store.
 pub struct PgStore {
     shared: Arc<Shared>,
@@ -85,13 +93,23 @@ impl PgStore {
 
     /// Opens a store to write to; refuses while another machine does.
     pub fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        match Self::take_turn(settings, clock)? {
+            Turn::Ours(store) => Ok(store),
+            Turn::Theirs(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Opens a store to write to, where nobody else does.
+    pub fn take_turn(settings: Settings, clock: Arc<dyn Clock>) -> Result<Turn, StoreError> {
         let store = Self::look(settings)?;
         let stopped: Arc<RwLock<Option<String>>> = Arc::default();
         let laid_down = Arc::new(AtomicBool::new(false));
         let (io, tables) = (&store.shared.io, &store.shared.index.kv);
         io.wait(check::writable)?;
-        let boot = Ulid::generate().to_string();
-        let writer = writer::begin(io, tables, clock, boot, stopped, Arc::clone(&laid_down))?;
+        let writer = match writer::begin(io, tables, clock, stopped, Arc::clone(&laid_down))? {
+            Ok(writer) => writer,
+            Err(taken) => return Ok(Turn::Theirs(taken)),
+        };
         let (jobs, waiting) = sync_channel(WAITING);
         let fence = writer.pen.fence;
         let thread = std::thread::Builder::new().name("skydeck-pg-append".to_owned());
@@ -105,7 +123,14 @@ impl PgStore {
             laid_down,
             io: Arc::clone(&store.shared.io),
         };
-        Ok(Self { pen: Some(pen), ..store })
+        Ok(Turn::Ours(Self { pen: Some(pen), ..store }))
+    }
+
+    /// Stores what is waiting and lays the pen down: whoever else writes need not wait. Later appends are refused; reads go on.
+    pub fn close(&self) {
+        if let Some(pen) = &self.pen {
+            pen.lay_down();
+        }
     }
 
     async fn send(
@@ -141,16 +166,23 @@ impl PgStore {
     }
 }
 
-impl Drop for Pen {
-    fn drop(&mut self) {
+impl Pen {
+    fn lay_down(&self) {
         *self.jobs.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
         }
-        self.laid_down.store(true, Ordering::SeqCst);
-        let fence = self.fence;
-        // Where this fails the turn ends by itself.
-        let _ = self.io.wait(move |inner| pen::leave(inner, fence));
+        if !self.laid_down.swap(true, Ordering::SeqCst) {
+            let fence = self.fence;
+            // Where this fails the turn ends by itself.
+            let _ = self.io.wait(move |inner| pen::leave(inner, fence));
+        }
+    }
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        self.lay_down();
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 
 use crate::io::Value;
 use crate::span::{Question, Span, moment, number, place, small};
-use crate::tables::{Tables, aside, bill_key, column, group_of, known_key, live_key, name_bytes, run_key};
+use crate::tables::{Tables, bill_key, column, group_of, known_key, live_key, name_bytes, run_key};
 
 /// A stretch of keys.
 pub(crate) fn scan(
@@ -44,12 +44,17 @@ pub(crate) fn scan(
                 .ok_or_else(|| StoreError::Read("a group of the ledger without a name is asked for".to_owned()))?;
             ask.ledger(&cut(4 + named)?)
         }
+        key::HANDED_IN_ORDER => {
+            let (form, named) = from.get(5..).and_then(group_of).ok_or_else(|| {
+                StoreError::Read("records that were handed in are asked for without a name".to_owned())
+            })?;
+            ask.handed_in(&cut(5 + named)?, &form)
+        }
         key::NUMBER => ask.numbers(&cut(1)?),
         key::ACTION => ask.actions(&cut(1)?),
         key::HOUR => ask.hours(&cut(3)?),
         key::DICT => ask.names(&cut(2)?),
         key::GROUP_COUNT => ask.counts(&cut(3)?),
-        key::HANDED_IN_ORDER => ask.handed_in(&cut(1)?),
         key::STOPPED | key::PLAN => ask.few(&cut(1)?),
         _ => Err(StoreError::Read("a list of the index that no table answers".to_owned())),
     }
@@ -198,6 +203,19 @@ impl Ask<'_> {
         Ok(entries)
     }
 
+    /// Places of records that were handed in, in the order in which they came.
+    fn handed_in(&self, span: &Span<'_>, form: &str) -> Result<Vec<Entry>, StoreError> {
+        let (plan, env) = (small(span.prefix, 1)?, small(span.prefix, 3)?);
+        let question = Question::new("select seq from skydeck.handed_in").is("plan", Box::new(plan));
+        let mut question = question.is("env", Box::new(env)).is("form", Box::new(crate::tables::plain(form)));
+        for (edge, sign) in span.edges() {
+            question = question.edge(&["seq"], sign, vec![Box::new(place(edge, 0)?)]);
+        }
+        let rows = self.rows(question, &["seq"])?;
+        let at = |seq: i64| Key::default().raw(span.prefix).raw(&seq.to_be_bytes()).done();
+        rows.iter().map(|row| Ok((at(column(row, 0)?), Vec::new()))).collect()
+    }
+
     fn numbers(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {
         let mut question = Question::new("select k, made from skydeck.number");
         for (edge, sign) in span.edges() {
@@ -208,21 +226,6 @@ impl Ask<'_> {
             let (k, made): (Vec<u8>, bool) = (column(&row, 0)?, column(&row, 1)?);
             let value = if made { key::MADE.to_vec() } else { Vec::new() };
             entries.push((Key::default().raw(span.prefix).raw(&k).done(), value));
-        }
-        Ok(entries)
-    }
-
-    /// Places of records that were handed in.
-    fn handed_in(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {
-        let mut question = Question::new("select k from skydeck.meta").only("length(rec) > 0");
-        for (edge, sign) in span.edges() {
-            let at = aside(&[span.prefix, edge].concat());
-            question = question.edge(&["k"], sign, vec![Box::new(at)]);
-        }
-        let mut entries = Vec::new();
-        for row in self.rows(question, &["k"])? {
-            let k: Vec<u8> = column(&row, 0)?;
-            entries.push((k.get(1..).unwrap_or_default().to_vec(), Vec::new()));
         }
         Ok(entries)
     }

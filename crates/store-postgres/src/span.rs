@@ -121,9 +121,9 @@ pub fn number(bytes: &[u8], at: usize) -> Result<i32, StoreError> {
     u32_at(bytes, at).and_then(|n| i32::try_from(n).ok()).ok_or_else(odd)
 }
 
-/// A place of the journal as the tables hold it.
+/// A place of the journal as the tables hold it; one behind all of them is as good as the last.
 pub fn place(bytes: &[u8], at: usize) -> Result<i64, StoreError> {
-    u64_at(bytes, at).and_then(|n| i64::try_from(n).ok()).ok_or_else(odd)
+    u64_at(bytes, at).map(|n| i64::try_from(n).unwrap_or(i64::MAX)).ok_or_else(odd)
 }
 
 /// A moment as the tables hold it.

@@ -218,22 +218,22 @@ impl Tables {
             key::UNRESOLVED => {
                 self.count("select n from skydeck.unresolved where plan = $1", vec![Box::new(small(at, 1)?)])
             }
+            key::HANDED_IN => {
+                let Some((form, named)) = at.get(5..).and_then(group_of) else { return Ok(None) };
+                let sql = "select seq from skydeck.handed_in where plan = $1 and env = $2 and form = $3 and fk = $4";
+                let (plan, env, fk) = (small(at, 1)?, small(at, 3)?, rest(5 + named));
+                self.count(sql, vec![Box::new(plan), Box::new(env), Box::new(plain(&form)), Box::new(fk)])
+            }
             key::HOUR => {
                 let kind = i16::from(at.get(11).copied().unwrap_or_default());
                 let sql = "select rec from skydeck.hour where plan = $1 and begins = $2 and kind = $3";
                 let begins = crate::span::moment(at, 3)?;
                 self.one(sql, vec![Box::new(small(at, 1)?), Box::new(begins), Box::new(kind)])
             }
-            key::HANDED_IN => self.one("select rec from skydeck.meta where k = $1", vec![Box::new(aside(at))]),
             // Lists hold nothing that their tables do not.
             _ => Err(StoreError::Read("an entry of the index that no table answers".to_owned())),
         }
     }
-}
-
-/// Where an entry without a table of its own stands among the small ones. No name there begins with a zero.
-pub(crate) fn aside(at: &[u8]) -> Vec<u8> {
-    [&[0], at].concat()
 }
 
 /// Key of a run's head.

@@ -22,6 +22,7 @@ use skydeck_store::index::unmoved::unmoved;
 use skydeck_store::index::write_batch::WriteBatch;
 use skydeck_store::{AppendError, Appended, Batch, BatchId, StoreError, codec, limited};
 use tokio::sync::oneshot;
+use ulid::Ulid;
 
 use crate::append::{Answer, append};
 use crate::body::{digest, pack};
@@ -191,13 +192,9 @@ impl Writer {
     /// Batches that were stored before: their facts are the answer.
     fn recall(&mut self, names: &str) -> Result<(), AppendError> {
         for name in names.split(' ') {
-            let sql = "select f.seq, f.at, f.body from skydeck.batch_seen b \
-                       join skydeck.fact f on f.seq > b.seq and f.seq <= b.seq + b.n where b.batch = $1 order by f.seq";
-            let rows = self.io.rows(sql.to_owned(), vec![Box::new(name.to_owned())]);
-            let rows = rows.map_err(|fault| AppendError::Away(fault.en()))?;
-            let facts: Result<Vec<Fact>, StoreError> = rows.iter().map(crate::body::fact).collect();
-            if let Ok(id) = name.parse() {
-                self.seen.note(BatchId(id), facts?.into());
+            let facts = stored_before(&self.io, name).map_err(|error| told(&error))?;
+            if let (Ok(id), Some(facts)) = (name.parse(), facts) {
+                self.seen.note(BatchId(id), facts);
             }
         }
         Ok(())
@@ -254,7 +251,10 @@ impl Writer {
                 Err(AppendError::Write(why)) => return Err(StoreError::Write(why)),
                 Err(error) => {
                     writes.reject();
-                    answers.push(Err(error));
+                    // One that was stored before this process began is asked for by its name: that its conditions hold no
+                    // more changes nothing.
+                    let before = stored_before(&self.io, &batch.id.to_string())?;
+                    answers.push(before.map_or(Err(error), |facts| Ok(Appended { facts })));
                 }
             }
         }
@@ -338,6 +338,15 @@ impl Writer {
     }
 }
 
+/// The facts of a batch that was stored, asked for by its name.
+fn stored_before(io: &Io, name: &str) -> Result<Option<Arc<[Fact]>>, StoreError> {
+    let sql = "select f.seq, f.at, f.body from skydeck.batch_seen b \
+               join skydeck.fact f on f.seq > b.seq and f.seq <= b.seq + b.n where b.batch = $1 order by f.seq";
+    let rows = io.rows(sql.to_owned(), vec![Box::new(name.to_owned())])?;
+    let facts: Vec<Fact> = rows.iter().map(crate::body::fact).collect::<Result<_, _>>()?;
+    Ok((!facts.is_empty()).then(|| facts.into()))
+}
+
 /// Tries one batch on top of those before it; gives its facts.
 fn try_one(
     writes: &mut WriteBatch<'_, Cache>,
@@ -391,20 +400,27 @@ pub(crate) fn families(io: &Io) -> Result<Families, StoreError> {
     rows.iter().map(|row| Ok((column(row, 0)?, (column(row, 1)?, column(row, 2)?)))).collect()
 }
 
-/// A writer that has written nothing yet.
+/// A writer that has written nothing yet; the fault, where it is another machine's turn.
 pub(crate) fn begin(
     io: &Arc<Io>,
     tables: &Arc<Tables>,
     clock: Arc<dyn Clock>,
-    boot: String,
     stopped: Arc<RwLock<Option<String>>>,
     laid_down: Arc<AtomicBool>,
-) -> Result<Writer, StoreError> {
-    let pen = io.wait(move |inner| pen::take(inner, boot))?;
+) -> Result<Result<Writer, PgFault>, StoreError> {
+    let boot = Ulid::generate().to_string();
+    let pen = match io.wait(move |inner| pen::take(inner, boot)) {
+        Ok(pen) => pen,
+        Err(taken @ PgFault::Taken { .. }) => return Ok(Err(taken)),
+        Err(fault) => return Err(fault.into()),
+    };
     let (lost, fence) = (Arc::new(AtomicBool::new(false)), pen.fence);
     let flag = Arc::clone(&lost);
-    io.begin(move |inner| pen::keep(inner, fence, flag, laid_down));
+    io.begin(move |inner| {
+        inner.be_patient();
+        pen::keep(inner, fence, flag, laid_down)
+    });
     let index = Index::new(Cache::new(Arc::clone(tables)));
     let (io, families) = (Arc::clone(io), families(io)?);
-    Ok(Writer { io, index, clock, pen, lost, in_doubt: false, families, seen: Seen::default(), stopped })
+    Ok(Ok(Writer { io, index, clock, pen, lost, in_doubt: false, families, seen: Seen::default(), stopped }))
 }

@@ -129,6 +129,17 @@ pub enum StoreError {
     /// A cursor of another list, or from an older version.
     #[error("this page cannot be continued: {0}")]
     Cursor(String),
+    /// Another machine writes to the database that holds the facts.
+    #[error(
+        "{host} writes to this store (it was heard of, and its turn lasts until {until}): end it in order there with \
+         `skydeck serve --end`, or wait; look only meanwhile"
+    )]
+    Taken {
+        /// How it is called.
+        host: String,
+        /// Until when it has to be heard of again, as the database says.
+        until: String,
+    },
     /// The database that holds the facts: what is wrong there and what to do, in both languages.
     #[error("{en}")]
     Database {
@@ -145,7 +156,10 @@ pub enum StoreError {
 impl From<StoreError> for Refusal {
     /// An order that the store could not take.
     fn from(error: StoreError) -> Self {
-        Self::Store(Reason::Disk { said: error.to_string() })
+        match error {
+            StoreError::Taken { host, .. } => Self::Denied(Reason::WritesElsewhere { host }),
+            error => Self::Store(Reason::Disk { said: error.to_string() }),
+        }
     }
 }
 
@@ -178,6 +192,9 @@ impl StoreError {
                 "{dir} 未通过核对：{}；详情见 `{}`；未作任何更改",
                 damage.zh(),
                 local::place::command("log verify", std::path::Path::new(dir))
+            ),
+            Self::Taken { host, until } => format!(
+                "{host} 正在写入该存储（其占用持续到 {until}）：请在该主机上用 `skydeck serve --end` 按序结束，或等待；其间只能查看"
             ),
             Self::Database { zh, .. } => zh.clone(),
             Self::Cursor(what) => format!("该页无法继续：{}", words::chinese(what)),

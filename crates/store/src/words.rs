@@ -47,6 +47,10 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     ("it is longer than {} bytes", "超过 {} 字节"),
     ("the writer cannot start: {}", "写入线程无法启动：{}"),
+    (
+        "its facts were moved to {} and go on there: look only, or name the database in `[store] url`",
+        "其记录已迁移到 {}，并在那里继续：此处只能查看，或在 `[store] url` 中写明该数据库",
+    ),
     // Upgrades.
     (
         "it is of version {}, and this needs version {}: {} raises it, after a backup",

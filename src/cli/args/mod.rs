@@ -4,6 +4,7 @@ mod house;
 mod looks;
 mod plans;
 mod runs;
+mod store;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use self::runs::{
     LedgerArgs, ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs,
     SelectArgs, TakeArgs,
 };
+pub use self::store::{Admin, StoreVerb};
 use crate::domain::language::Language;
 
 /// Terminal operations console for Kingdee K/3Cloud integration plans.
@@ -161,6 +163,9 @@ pub enum Verb {
         #[arg(long, short = 'y')]
         yes: bool,
     },
+    /// Facts in a database instead of the data directory ([store] in the configuration).
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// A simulator on its own: Kingdee, or a generic JSON system.
     Sim(crate::sim::SimArgs),
     /// The key table as Markdown.

@@ -69,6 +69,7 @@ pub async fn run(
     let erp = Arc::new(Timed { inner: client(&server.url, causes, clock)?, kept: Mutex::default() });
     let data = room.join("data");
     let setup = Setup {
+        database: None,
         data: data.clone(),
         envs: vec![(environment(cell, &server.url), erp.clone() as Arc<dyn Erp>)],
         plans: PlanFiles::new(plans.to_path_buf(), Vec::new()),

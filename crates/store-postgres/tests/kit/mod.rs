@@ -50,6 +50,13 @@ impl Server {
         if let Some(server) = shared.upgrade() {
             return Some(server);
         }
+        let server = Arc::new(Self::own()?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
+    }
+
+    /// A server of one test, which may end it.
+    pub fn own() -> Option<Self> {
         let Some(bin) = bin() else {
             assert!(
                 std::env::var("SKYDECK_REQUIRE_PG").as_deref() != Ok("1"),
@@ -58,9 +65,7 @@ impl Server {
             eprintln!("skipped: no PostgreSQL");
             return None;
         };
-        let server = Arc::new(Self::start(bin));
-        *shared = Arc::downgrade(&server);
-        Some(server)
+        Some(Self::start(bin))
     }
 
     /// PostgreSQL refuses root: then it runs as its own user.

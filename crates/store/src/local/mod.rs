@@ -175,7 +175,7 @@ impl LocalStore {
             place.sync_all()?;
         }
         let shared = Arc::new(Shared {
-            mode: RwLock::new(mode(&opened)?),
+            mode: RwLock::new(mode(&opened, &place)?),
             journal: opened.journal,
             index: opened.index,
             announced: AtomicUsize::new(0),
@@ -195,6 +195,11 @@ impl LocalStore {
             pace: Pace::default(),
             dir: dir.to_path_buf(),
         })
+    }
+
+    /// Notes durably that the facts go on elsewhere: opened again it is for looking only.
+    pub fn mark_moved(&self, where_to: &str) -> Result<(), StoreError> {
+        Place::new(&self.dir).mark_moved(where_to)
     }
 
     /// Stores what is waiting, makes everything durable and lets go of the directory. Later appends are
@@ -251,7 +256,12 @@ impl LocalStore {
 }
 
 /// What an opened store takes.
-fn mode(opened: &Parts) -> Result<Mode, StoreError> {
+fn mode(opened: &Parts, place: &Place) -> Result<Mode, StoreError> {
+    if let Some(where_to) = place.moved()? {
+        return Ok(Mode::Stopped(format!(
+            "its facts were moved to {where_to} and go on there: look only, or name the database in `[store] url`"
+        )));
+    }
     Ok(match opened.index.later()? {
         // What a newer program did is not guessed at, and nothing is written beside it.
         Some((seq, tag)) => Mode::Stopped(format!(

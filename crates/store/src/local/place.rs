@@ -27,6 +27,9 @@ pub const BALLAST: u64 = 16 * 1024 * 1024;
 /// Longest of the small files, bytes.
 const SMALL: u64 = 4096;
 
+/// Names where the facts of a directory went on.
+const MOVED: &str = "MOVED";
+
 /// Paths of a data directory.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -165,6 +168,27 @@ impl Place {
             who: line("who"),
             since: line("since"),
         }
+    }
+
+    /// Where the facts went on, as a copy into a database noted.
+    pub fn moved(&self) -> Result<Option<String>, StoreError> {
+        match file::read_text(&self.dir.join(MOVED), SMALL) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.refused(MOVED, &e)),
+        }
+    }
+
+    /// Notes durably where the facts go on.
+    pub fn mark_moved(&self, where_to: &str) -> Result<(), StoreError> {
+        let path = self.dir.join(MOVED);
+        let opened = file::ours(OpenOptions::new().write(true).create(true).truncate(true), &path);
+        let written = opened.and_then(|mut file| {
+            file.write_all(format!("{where_to}\n").as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|e| self.refused(MOVED, &e))?;
+        self.sync_all()
     }
 
     /// The version written in the directory, `None` where none is; refuses a newer one. Writes nothing.

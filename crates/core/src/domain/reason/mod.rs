@@ -173,6 +173,8 @@ pub enum Reason {
     PaceBeyond { per_minute: u32, concurrency: u32 },
     /// The engine ends.
     EngineEnds {},
+    /// Another machine writes to the store, and this engine only looks.
+    WritesElsewhere { host: String },
     /// The plan cannot be used: what the reader of plans says.
     PlanProblem {
         said: String,

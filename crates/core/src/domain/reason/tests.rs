@@ -129,6 +129,7 @@ fn of_a_run() -> Vec<Reason> {
         Reason::PaceZero {},
         Reason::PaceBeyond { per_minute: 600_000, concurrency: 1000 },
         Reason::EngineEnds {},
+        Reason::WritesElsewhere { host: "bastion1".into() },
     ]
 }
 

@@ -267,6 +267,9 @@ sentences! { |label|
     R::EngineEnds {} =>
         "the engine is ending: give the order again after the next start",
         "引擎正在结束：请在下次启动后再试";
+    R::WritesElsewhere { host } =>
+        format!("{host} writes to this store, and here is only looked: give the order there, or end its engine first (`skydeck serve --end`)"),
+        format!("{host} 正在写入该存储，此处只能查看：请在该主机上执行，或先结束其引擎（`skydeck serve --end`）");
 
     // What a plan lacks.
     R::PlanProblem { said, zh } =>

@@ -1,0 +1,52 @@
+//! Arguments of verbs about a store in a database.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `store`.
+#[derive(Debug, Subcommand)]
+pub enum StoreVerb {
+    /// Make roles, schema and tables in the database; twice is once.
+    Init {
+        /// Only print the SQL, for an administrator to run.
+        #[arg(long, conflicts_with_all = ["admin_url", "admin_password"])]
+        print: bool,
+        /// Who makes them.
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Raise the database's schema to the version of this program.
+    Migrate {
+        /// Who raises it.
+        #[command(flatten)]
+        admin: Admin,
+    },
+    /// Look whether the store can be used, and whether it verifies; changes nothing.
+    Check {
+        /// Read the whole chain, not only its newest part.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Copy the facts of a data directory into the database, which must hold none, and compare both.
+    Import {
+        /// Data directory; afterwards it is for looking only.
+        dir: PathBuf,
+    },
+    /// Copy the facts of the database into a new data directory, and compare both.
+    Export {
+        /// Directory; not there yet.
+        dir: PathBuf,
+    },
+}
+
+/// An administrator of the database.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// Address with the administrator's role; without, that of `[store] url`.
+    #[arg(long, value_name = "URL")]
+    pub admin_url: Option<String>,
+    /// File with the administrator's password.
+    #[arg(long, value_name = "FILE", requires = "admin_url")]
+    pub admin_password: Option<PathBuf>,
+}

@@ -1,0 +1,242 @@
+//! `store`: a store in a database is made, raised, looked at, filled from a data directory and copied back into one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::{Admin, StoreVerb};
+use super::context::Context;
+use super::out::Out;
+use crate::boot::{self, store_stop};
+use crate::config::SecretSource;
+use crate::exit::{Exit, Stop};
+use crate::postgres::check::{Finding, Grade, check};
+use crate::postgres::copy::{self, Copied};
+use crate::postgres::{PgFault, PgStore, Settings, Turn, admin};
+use crate::secret::{self, Of};
+use crate::store::actions::FILE;
+use crate::store::local::place::quoted;
+use crate::store::local::{LocalStore, Options, Raise};
+use crate::store::{Store as _, doctor};
+
+/// Facts of the chain that are read where not all are asked for.
+const NEWEST: u64 = 100_000;
+
+/// Does one of them.
+pub async fn run(context: &Context, verb: StoreVerb) -> Result<Exit, Stop> {
+    let out = context.out();
+    match verb {
+        StoreVerb::Init { print: true, .. } => {
+            out.line(&admin::script())?;
+            Ok(Exit::Ok)
+        }
+        StoreVerb::Init { admin, .. } => {
+            let version = admin::init(&administrator(context, &admin)?).await.map_err(stop)?;
+            raised(&out, version)
+        }
+        StoreVerb::Migrate { admin } => {
+            let version = admin::migrate(&administrator(context, &admin)?).await.map_err(stop)?;
+            raised(&out, version)
+        }
+        StoreVerb::Check { all } => {
+            let settings = settings(context)?;
+            let found = blocking(move || Ok(check(&settings, (!all).then_some(NEWEST)))).await?;
+            told(&out, &found)
+        }
+        StoreVerb::Import { dir } => import(context, dir).await,
+        StoreVerb::Export { dir } => export(context, &dir).await,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
+fn stop(fault: PgFault) -> Stop {
+    Stop::both(Exit::Usage, fault.en(), fault.zh())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Stop> + Send + 'static) -> Result<T, Stop> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|e| Stop::system(Exit::Refused, "the store", "存储", &e))?
+}
+
+/// How one gets into the store that the configuration names.
+fn settings(context: &Context) -> Result<Settings, Stop> {
+    let found = boot::database(&context.config, &context.paths.config_dir(), &context.known)?;
+    found.map(|database| database.settings().clone()).ok_or_else(|| {
+        let file = context.paths.config.display();
+        context.out().usage(
+            &format!("{file} names no store: write [store] with url = \"postgresql://skydeck_host@HOST/DATABASE\""),
+            &format!("{file} 中没有存储：请写 [store]，并写 url = \"postgresql://skydeck_host@主机/数据库\""),
+        )
+    })
+}
+
+/// How an administrator gets in.
+fn administrator(context: &Context, admin: &Admin) -> Result<Settings, Stop> {
+    let Some(url) = &admin.admin_url else { return settings(context) };
+    let configured = context.config.store.as_ref().and_then(|store| store.ca_file.clone());
+    let mut settings = Settings::new(url.clone());
+    settings.ca_file = configured.map(|file| context.paths.config_dir().join(file));
+    if let Some(file) = &admin.admin_password {
+        let source = SecretSource::File(file.clone());
+        let here = std::env::current_dir()?;
+        let password = secret::fetch(&Of::Store("admin_password"), &source, &here).map_err(boot::secret_stop)?;
+        context.known.add(&password);
+        settings.password = Some(password);
+    }
+    Ok(settings)
+}
+
+fn raised(out: &Out, version: u32) -> Result<Exit, Stop> {
+    if out.json {
+        out.object(&serde_json::json!({ "type": "store", "version": version }))?;
+    } else {
+        out.line(&format!("{} {version}", out.t("the store's schema is of version", "存储结构版本")))?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn told(out: &Out, found: &[Finding]) -> Result<Exit, Stop> {
+    let worst = found.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Good);
+    let word = |grade: Grade| match grade {
+        Grade::Good => "good",
+        Grade::Look => "look",
+        Grade::Unusable => "unusable",
+        Grade::Damaged => "damaged",
+    };
+    if out.json {
+        let all: Vec<_> = found
+            .iter()
+            .map(|finding| serde_json::json!({ "grade": word(finding.grade), "text": out.t(&finding.en, &finding.zh) }))
+            .collect();
+        out.object(&serde_json::json!({ "type": "store_check", "grade": word(worst), "found": all }))?;
+    } else {
+        for finding in found {
+            let sign = match finding.grade {
+                Grade::Good => "✓",
+                Grade::Look => "!",
+                Grade::Unusable | Grade::Damaged => "✗",
+            };
+            out.line(&format!("{sign} {}", out.t(&finding.en, &finding.zh)))?;
+        }
+    }
+    Ok(match worst {
+        Grade::Good | Grade::Look => Exit::Ok,
+        Grade::Unusable => Exit::Usage,
+        Grade::Damaged => Exit::Unsound,
+    })
+}
+
+fn copied(out: &Out, done: Copied, to: &str) -> Result<Exit, Stop> {
+    if out.json {
+        out.object(&serde_json::json!({
+            "type": "store_copy", "facts": done.facts, "runs": done.runs, "unresolved": done.unresolved, "rows": done.rows,
+        }))?;
+    } else {
+        let Copied { facts, runs, unresolved, rows } = done;
+        let en = format!(
+            "{facts} facts of {runs} runs → {to}; compared: sums, ledger ({unresolved}), watermarks, {rows} bills"
+        );
+        let zh =
+            format!("{runs} 次运行的 {facts} 条记录 → {to}；已比对：合计、遗留（{unresolved}）、水位、{rows} 张单据");
+        out.line(out.t(&en, &zh))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Opens the database to write; another machine must not.
+async fn ours(context: &Context) -> Result<PgStore, Stop> {
+    let (settings, clock) = (settings(context)?, Arc::clone(&context.clock));
+    blocking(move || match PgStore::take_turn(settings, clock).map_err(store_stop)? {
+        Turn::Ours(store) => Ok(store),
+        Turn::Theirs(fault) => Err(Stop::both(Exit::Refused, fault.en(), fault.zh())),
+    })
+    .await
+}
+
+async fn import(context: &Context, dir: PathBuf) -> Result<Exit, Stop> {
+    let out = context.out();
+    if !dir.exists() {
+        return Err(out.nothing_in(&dir));
+    }
+    let (clock, place, by) = (Arc::clone(&context.clock), dir.clone(), boot::who().to_string());
+    let from = blocking(move || {
+        let report = doctor::check(&place, &*clock, &|_| {}).map_err(store_stop)?;
+        if !report.is_sound() {
+            let at = quoted(&place);
+            return Err(Stop::both(
+                Exit::Unsound,
+                format!(
+                    "{} does not verify: `skydeck --data {at} doctor` says more; nothing was copied",
+                    place.display()
+                ),
+                format!("{} 未通过核对：详情见 `skydeck --data {at} doctor`；未复制任何内容", place.display()),
+            ));
+        }
+        LocalStore::open_raising(&place, clock, &by, &|_| {}, Options::default(), &Raise::Never).map_err(store_stop)
+    })
+    .await?;
+    nothing_in_flight(&from, &out).await?;
+    let to = ours(context).await?;
+    let tick = |n: u64| out.note(&out.colon("facts copied", "已复制记录", &n.to_string()));
+    let done = copy::import(from.reads(), &to, &tick).await.map_err(store_stop)?;
+    let named = context.config.store.as_ref().map(|store| store.url.clone()).unwrap_or_default();
+    from.mark_moved(&named).map_err(store_stop)?;
+    blocking(move || {
+        // Whatever was in the way of writing before is none here.
+        let _ = from.close();
+        to.close();
+        Ok(())
+    })
+    .await?;
+    copied(&out, done, &named)
+}
+
+/// Refuses a directory in which calls have no answer: what became of them is found out by its own engine first.
+async fn nothing_in_flight(store: &LocalStore, out: &Out) -> Result<(), Stop> {
+    for run in store.reads().open_runs().await.map_err(store_stop)? {
+        let bills = store.reads().in_flight(run.head.id).await.map_err(store_stop)?;
+        if !bills.is_empty() {
+            let n = bills.len();
+            return Err(out.usage(
+                &format!(
+                    "{n} calls of run {} have no answer: start the engine here once, it reads the bills back",
+                    run.head.id
+                ),
+                &format!("运行 {} 有 {n} 次调用无响应：请先在此启动一次引擎，它会回查这些单据", run.head.id),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn export(context: &Context, dir: &Path) -> Result<Exit, Stop> {
+    let out = context.out();
+    if dir.exists() {
+        return Err(out.usage(
+            &format!("{} is there already: name a directory that is not", dir.display()),
+            &format!("{} 已存在：请写尚不存在的目录", dir.display()),
+        ));
+    }
+    let settings = settings(context)?;
+    let from = blocking(move || PgStore::look(settings).map_err(store_stop)).await?;
+    let tick = |n: u64| out.note(&out.colon("facts copied", "已复制记录", &n.to_string()));
+    let by = boot::who().to_string();
+    let done = copy::export(from.reads(), dir, &by, &tick).await.map_err(store_stop)?;
+    // The action log is this machine's file; where it is kept elsewhere the copy says so when it is opened.
+    let log = context.paths.data.join(FILE);
+    if log.exists() {
+        std::fs::copy(&log, dir.join(FILE))?;
+    } else if !from.reads().log_witnesses().await.map_err(store_stop)?.is_empty() {
+        let at = dir.display();
+        let en = format!(
+            "the action log is kept by the machine that writes: copy its {FILE} into {at}, or `log verify` there misses it"
+        );
+        let zh = format!("操作日志在写入的那台主机上：请把它的 {FILE} 复制到 {at}，否则在那里 `log verify` 会缺少它");
+        out.note(out.t(&en, &zh));
+    }
+    blocking(move || {
+        drop(from);
+        Ok(())
+    })
+    .await?;
+    copied(&out, done, &dir.display().to_string())
+}
