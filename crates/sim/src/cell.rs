@@ -63,7 +63,8 @@ impl Table {
             Col::Data => match self.ty(field) {
                 Some(Type::Base(kind)) if !masters.rows(kind).is_empty() => {
                     let of = match at {
-                        Some(At::Made(entry)) => entry.id as u64,
+                        // What stands in the head is the bill's, whichever of its lines tells it.
+                        Some(At::Made(entry)) if field.lines > 0 => entry.id as u64,
                         _ => u64::from(bill.id),
                     };
                     let position = mix(of ^ (u64::from(field.def) << 48)) % masters.rows(kind).len() as u64;

@@ -396,6 +396,7 @@ fn typed(word: &str, partner: Kind) -> Option<(Col, Type)> {
         "qty" => (Col::Qty, Type::Decimal),
         "price" => (Col::Price, Type::Decimal),
         "entry_amount" => (Col::EntryAmount, Type::Decimal),
+        "entry_id" => (Col::EntryId, Type::Int),
         "name" => (Col::Name, Type::Text),
         "code" => (Col::Code, Type::Text),
         "spec" => (Col::Spec, Type::Text),

@@ -42,6 +42,16 @@ const FORM_SERVICE: &str = "kingdee.bos.webapi.servicesstub.dynamicformservice."
 const AUTH_SERVICE: &str = "kingdee.bos.webapi.servicesstub.authservice.";
 const ACCOUNT_SERVICE: &str = "kingdee.bos.servicefacade.servicesstub.account.accountservice.";
 
+/// Services that one client in the field calls for lists of the system. No source has their answers: they are those of a query.
+const SYSTEM: [(&str, &str); 6] = [
+    ("kingdee.bos.webapi.servicesstub.userservice.", "queryuser"),
+    ("kingdee.bos.webapi.servicesstub.roleservice.", "queryrole"),
+    ("kingdee.bos.webapi.servicesstub.permissionservice.", "querypermission"),
+    ("kingdee.bos.webapi.servicesstub.sequenceruleservice.", "querysequencerule"),
+    ("kingdee.bos.webapi.servicesstub.numberruleservice.", "querynumberrule"),
+    ("kingdee.bos.webapi.servicesstub.systemconfigservice.", "querysystemconfig"),
+];
+
 const NAMES: &[(&str, &str, Service)] = &[
     (AUTH_SERVICE, "validateuser", S::ValidateUser),
     (AUTH_SERVICE, "loginbyappsecret", S::LoginByAppSecret),
@@ -97,8 +107,12 @@ pub fn route(path: &str) -> Option<Route> {
         None => (path.strip_prefix("/galaxyapi/")?, true),
     };
     let name = rest.strip_suffix(".common.kdsvc")?;
-    let (.., service) =
-        NAMES.iter().find(|(prefix, verb, _)| name.strip_prefix(prefix).is_some_and(|found| found == *verb))?;
+    let is = |prefix: &str, verb: &str| name.strip_prefix(prefix).is_some_and(|found| found == verb);
+    // invented: what the lists of the system are answered with
+    if SYSTEM.iter().any(|(prefix, verb)| is(prefix, verb)) {
+        return Some(Route { service: S::ExecuteBillQuery, gateway });
+    }
+    let (.., service) = NAMES.iter().find(|(prefix, verb, _)| is(prefix, verb))?;
     Some(Route { service: *service, gateway })
 }
 

@@ -47,6 +47,20 @@ impl Bench {
         self.world.handle(request, self.now)
     }
 
+    /// The body of an answer of any class of services.
+    pub fn answer_of(&mut self, class: &str, service: &str, body: &Value) -> String {
+        let reply = self.world.handle(parts(class, service, &self.session, body), self.now);
+        String::from_utf8(reply.body.to_vec()).unwrap()
+    }
+
+    /// What the list of data centres says.
+    pub fn data_centres(&mut self) -> String {
+        let mut request = parts("", "", &self.session, &json!({}));
+        "/k3cloud/Kingdee.BOS.ServiceFacade.ServicesStub.Account.AccountService.GetDataCenterList.common.kdsvc"
+            .clone_into(&mut request.path);
+        String::from_utf8(self.world.handle(request, self.now).body.to_vec()).unwrap()
+    }
+
     /// The body of an answer.
     pub fn answer(&mut self, service: &str, body: Value) -> String {
         String::from_utf8(self.send(service, body).body.to_vec()).unwrap()

@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod clients;
 mod extras;
 mod hostile;
 mod pushing;
