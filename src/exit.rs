@@ -304,6 +304,7 @@ pub(crate) mod tests {
             sights: Vec::new(),
             unmade: 0,
             doubles: Vec::new(),
+            not_compared: Vec::new(),
             listed: None,
             upto: None,
             hash: SetHash::new("ab"),

@@ -8,6 +8,10 @@
     clippy::print_stdout
 )]
 
+#[path = "making_parts/bad_input.rs"]
+mod bad_input;
+#[path = "making_parts/batches.rs"]
+mod batches;
 #[path = "making_parts/kept.rs"]
 mod kept;
 #[path = "support/place.rs"]
@@ -79,7 +83,7 @@ fn made(place: &Place) -> BTreeMap<String, u64> {
     place.sim.as_ref().unwrap().with_world(|world| {
         let mut made = BTreeMap::new();
         for line in world.record().after(0, usize::MAX) {
-            if line.verb == "Save" && line.refused.is_none() {
+            if matches!(line.verb.as_ref(), "Save" | "BatchSave") && line.refused.is_none() {
                 *made.entry(line.number.to_string()).or_default() += 1;
             }
         }
@@ -144,6 +148,23 @@ fn a_refused_audit_is_told_with_the_steps_that_took_and_found_by_the_made_number
     assert!(out.status.success(), "{out:?}");
     let export = std::fs::read_to_string(&path).unwrap();
     assert!(export.lines().count() == 8 && export.contains("\"steps_reached\":[\"save\",\"submit\"]"), "{export}");
+    for (name, heading, times) in [("report.md", "", 8), ("report.html", "made bill", 8)] {
+        let path = place.dir.path().join(name);
+        assert!(place.verb(&["report", "--all", path.to_str().unwrap()]).status.success());
+        let report = std::fs::read_to_string(&path).unwrap();
+        assert!(report.contains(heading) && report.matches("IN-XSCKD").count() == times, "{report}");
+    }
+    let list = place.verb(&["plan", "preview", PLAN, "--numbers", "XSCKD000001,XSCKD000002,NO-SUCH", "--json"]);
+    let seen = lines(&list).pop().unwrap();
+    // The second one is not audited.
+    assert_eq!(seen["found"], 1, "{seen}");
+    let listed = &seen["listed"];
+    assert_eq!(
+        (&listed["asked"], &listed["unknown_first"], &listed["outside_first"]),
+        (&json!(3), &json!(["NO-SUCH"]), &json!(["XSCKD000002"]))
+    );
+    let list = place.verb(&["plan", "preview", PLAN, "--numbers", "XSCKD000001,NO-SUCH"]);
+    assert!(String::from_utf8_lossy(&list.stdout).contains("1 not in the ERP: NO-SUCH"), "{list:?}");
     // Once the audit passes, the same bills go on where they stood.
     place.sim.as_ref().unwrap().with_world(|world| {
         let passes = "[[fault]]\nkind = \"delay\"\nms = 1\nwhen = \"before\"\non = [\"Audit\"]\nrate = 1.0\n";

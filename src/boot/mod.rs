@@ -56,6 +56,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
 /// Plans shipped beside them, each for `demo --plan NAME`: what they call must be allowed by name.
 pub const EXAMPLES: &[(&str, &str)] = &[
     ("sal_outstock_to_instock", include_str!("../../plans/sal_outstock_to_instock.json")),
+    ("sal_outstock_to_instock_mapped", include_str!("../../plans/sal_outstock_to_instock_mapped.json")),
     ("sal_outstock_to_receivable", include_str!("../../plans/sal_outstock_to_receivable.json")),
     ("sal_saleorder_close", include_str!("../../plans/sal_saleorder_close.json")),
     ("wms_to_instock", include_str!("../../plans/wms_to_instock.json")),
@@ -63,6 +64,12 @@ pub const EXAMPLES: &[(&str, &str)] = &[
 
 /// Records that a demo hands in for its plan: (plan, JSON one after the other).
 pub const HANDED_IN: &[(&str, &str)] = &[("wms_to_instock", include_str!("../../plans/wms_to_instock.jsonl"))];
+
+/// The mapping tables of these plans, by the place beside them.
+pub const TABLES: &[(&str, &str)] = &[
+    ("tables/suppliers.csv", include_str!("../../plans/tables/suppliers.csv")),
+    ("tables/warehouses.csv", include_str!("../../plans/tables/warehouses.csv")),
+];
 
 /// Where things are.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use ulid::Ulid;
 use super::args::DemoArgs;
 use super::demo_past::{self, Past};
 use super::out::Out;
-use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock};
+use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock, TABLES};
 use crate::config::{Connection, EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, Order, Receipt};
@@ -77,13 +77,19 @@ impl DemoDir {
         Ok(place)
     }
 
-    /// Writes a shipped plan, unless it is there.
+    /// Writes a shipped plan and the tables it looks in, each unless it is there.
     fn give(&self, name: &str, text: &str) -> Result<(), Stop> {
-        let file = self.plans().join(format!("{name}.json"));
+        self.put(&format!("{name}.json"), text)?;
+        TABLES.iter().filter(|(file, _)| text.contains(file)).try_for_each(|(file, table)| self.put(file, table))
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<(), Stop> {
+        let file = self.plans().join(name);
         if file.exists() {
             return Ok(());
         }
-        std::fs::write(&file, text).map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))
+        let written = file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text));
+        written.map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))
     }
 
     /// The engine's data directory.
@@ -288,10 +294,15 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
     })
 }
 
+/// The mapping tables of shipped plans.
+pub fn tables() -> Vec<(String, String)> {
+    TABLES.iter().map(|(file, table)| ((*file).to_owned(), (*table).to_owned())).collect()
+}
+
 /// What an example calls beside Submit and Audit: a demo is there to show it.
 fn allowed(plan: &str) -> Vec<String> {
     let text = EXAMPLES.iter().find(|(name, _)| *name == plan).map(|(_, text)| *text);
-    let file = text.and_then(|text| crate::plan::read(PlanId::new(plan), text).ok());
+    let file = text.and_then(|text| crate::plan::read_beside(PlanId::new(plan), text, &tables().as_slice()).ok());
     let plan = file.as_ref().and_then(|file| file.runnable().ok());
     plan.and_then(|plan| plan.target.verb.allowed_by().map(str::to_owned)).into_iter().collect()
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::demo::Demo;
+use super::demo::{Demo, tables};
 use super::drive::{Driver, Set};
 use super::out::Out;
 use crate::boot::{self, Booted};
@@ -103,7 +103,8 @@ impl Compared {
 /// Compares, bill by bill, what we say was done with what the simulator applied.
 async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
     let (name, text) = super::demo::shipped(&driver.out, demo.plan.as_str())?;
-    let file = crate::plan::read(PlanId::new(name), text).map_err(|error| Stop::usage(error.to_string()))?;
+    let file = crate::plan::read_beside(PlanId::new(name), text, &tables().as_slice())
+        .map_err(|error| Stop::usage(error.to_string()))?;
     let plan = file.runnable().map_err(|error| Stop::usage(error.to_string()))?;
     let op = Operation::id_of(&plan.target);
     let rows = |status: &'static str| rows(driver, status, |row: &BillRow| row.key.op == op);

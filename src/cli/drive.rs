@@ -124,6 +124,7 @@ impl Driver {
             set_words::sights(&self.out, &collected),
             set_words::unmade(&self.out, &collected),
             set_words::doubles(&self.out, &collected),
+            set_words::not_compared(&self.out, &collected),
             probes,
         ]
         .into_iter()

@@ -128,6 +128,7 @@ pub(super) const OPTIONS: &[(&str, &str, &str)] = &[
     ("resolve", "run", "只办结此次运行遗留的单据"),
     ("resolve", "plan", "只办结此方案的单据"),
     ("resolve", "reason", "理由；保留在记录中"),
+    ("plan preview", "numbers", "只看这些单据编号：以逗号分隔，或写其所在文件，或 - 表示标准输入"),
     ("reopen", "numbers", "完整的单据编号"),
     ("reopen", "plan", "只处理此方案的单据"),
     ("reopen", "reason", "理由；保留在记录中"),

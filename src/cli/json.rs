@@ -6,6 +6,7 @@ use crate::domain::bill::{BillState, Outcome, Slot, Status};
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::ids::OpId;
+use crate::domain::listed::Listed;
 use crate::domain::operation_words::{code, name, words};
 use crate::domain::query::LedgerGroup;
 use crate::domain::range::Range;
@@ -153,16 +154,20 @@ pub fn run(row: &RunRow) -> Value {
         merge(&mut value, json!({"probes": probes}));
     }
     if let Some(list) = row.collected.as_ref().and_then(|collected| collected.listed.as_ref()) {
-        let listed = json!({
-            "asked": list.asked, "unknown": list.unknown, "unknown_first": list.unknown_first,
-            "outside": list.outside, "outside_first": list.outside_first,
-        });
-        merge(&mut value, json!({"listed": listed}));
+        merge(&mut value, json!({"listed": listed(list)}));
     }
     if row.op_unknown {
         merge(&mut value, json!({"said_by": "0.1.0"}));
     }
     value
+}
+
+/// What became of a list of bill numbers.
+pub fn listed(list: &Listed) -> Value {
+    json!({
+        "asked": list.asked, "unknown": list.unknown, "unknown_first": list.unknown_first,
+        "outside": list.outside, "outside_first": list.outside_first,
+    })
 }
 
 /// What a run was cut to by hand: by which column, in the ERP's time.

@@ -101,3 +101,13 @@ pub(super) fn doubles(out: &Out, set: &Collected) -> Option<String> {
     let words = out.lang.t("two records have one key, nothing is sent for either", "多条记录生成同一编号，均不发送");
     (!set.doubles.is_empty()).then(|| out.colon(words, words, keys.as_str()))
 }
+
+/// Fields that are sent and that the form cannot be asked for.
+pub(super) fn not_compared(out: &Out, set: &Collected) -> Option<String> {
+    let fields = crate::text::show(&set.not_compared.join(" "), 1024);
+    let words = out.lang.t(
+        "not compared, the ERP cannot be asked for them; what it does not know a save passes over",
+        "不作比较，ERP 无法查询这些字段；它不认识的字段在保存时会被忽略",
+    );
+    (!set.not_compared.is_empty()).then(|| out.colon(words, words, fields.as_str()))
+}

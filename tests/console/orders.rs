@@ -10,6 +10,7 @@ use skydeck::domain::ids::*;
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::Revision;
 use skydeck::domain::server::{Server, ServerBound};
+use skydeck::domain::step::Made;
 use skydeck::domain::who::Who;
 use skydeck::ui::Lang;
 use skydeck::ui::msg::{Effect, Export, ExportFormat, Msg};
@@ -249,4 +250,30 @@ fn what_would_be_sent_and_what_is_there_is_looked_at_from_the_approval_which_app
         c.keys("y");
         assert_eq!(orders(&c), ["start", "approve"]);
     }
+}
+
+#[test]
+fn a_retry_of_bills_that_are_made_names_the_step_it_begins_with() {
+    let op = OpId::new("Save:STK_InStock");
+    for (keys, lang, words) in [
+        ("4jR", Lang::En, ["begins with", "submit"]),
+        ("4jR", Lang::Zh, ["从此步骤开始", "提交"]),
+        ("3jR", Lang::En, ["begins with", "submit 1"]),
+    ] {
+        let mut world = World::new(false);
+        world.op = op.clone();
+        for bill in &mut world.bills {
+            bill.key = bill.key.record.clone().under(&op);
+            let made = Made { id: Fid::from(900), no: format!("IN-{}", bill.no), form: FormId::new("STK_InStock") };
+            bill.made = Some(Box::new(made));
+        }
+        let mut c = Console::new(world, lang, (120, 40)).working();
+        c.keys(keys);
+        c.wait(500);
+        let seen = text(&c);
+        assert!(words.iter().all(|words| seen.contains(words)), "{keys}: {seen}");
+    }
+    let mut c = console().working();
+    c.keys("3jR");
+    assert!(!text(&c).contains("begins with"), "of one step there is nothing to say: {}", text(&c));
 }

@@ -27,6 +27,8 @@ mod handed;
 mod history_verb;
 mod ledger_verb;
 mod output;
+mod pairs;
+mod pairs_expected;
 mod plan_operations;
 mod plan_run;
 mod self_check;

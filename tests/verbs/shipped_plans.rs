@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use skydeck::boot::{EXAMPLES, HANDED_IN, SHIPPED};
+use skydeck::boot::{EXAMPLES, HANDED_IN, SHIPPED, TABLES};
 
 use crate::place::{PROGRAM, Place};
 
@@ -42,7 +42,12 @@ fn undated(value: &mut Value) {
 fn what_the_preview_of_each_shipped_plan_shows_is_what_the_golden_files_hold() {
     for (name, text) in all() {
         let place = Place::with(300, "allow_operations = [\"Save\", \"Push\", \"BillClose\"]", "");
-        std::fs::write(place.dir.path().join(format!("plans/{name}.json")), text).unwrap();
+        let plans = place.dir.path().join("plans");
+        std::fs::write(plans.join(format!("{name}.json")), text).unwrap();
+        std::fs::create_dir_all(plans.join("tables")).unwrap();
+        for (file, table) in TABLES {
+            std::fs::write(plans.join(file), table).unwrap();
+        }
         hand_in(&place, name);
         let out = place.verb(&["plan", "preview", name, "--json"]);
         let said = String::from_utf8_lossy(&out.stdout);

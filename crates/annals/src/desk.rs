@@ -378,6 +378,7 @@ fn collected(
         sights: Vec::new(),
         unmade: 0,
         doubles: Vec::new(),
+        not_compared: Vec::new(),
         listed: None,
         upto: None,
     }

@@ -42,6 +42,8 @@ pub(super) struct ToMake {
     pub sights: BTreeMap<Sight, u64>,
     /// Records of which no body could be made.
     pub unmade: u64,
+    /// Fields that are sent and cannot be compared.
+    pub not_compared: Vec<String>,
 }
 
 impl ToMake {

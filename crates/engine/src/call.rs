@@ -187,9 +187,10 @@ fn is_plain(reply: &WriteReply, last: bool, bills: &[Candidate]) -> bool {
 /// After our own submit: the new revision is read and becomes the approved one; the audit follows at once.
 async fn adopt(run: &RunContext, bills: Vec<Candidate>, reply: &WriteReply) -> CallEnd {
     let mut end = CallEnd::default();
+    let done = |bill: &&Candidate| reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
+    let fids: Vec<Fid> = bills.iter().filter(done).map(|bill| bill.fid.clone()).collect();
+    let seen = if fids.is_empty() { None } else { look(run, &fids).await };
     for bill in bills {
-        let done = reply.verdicts.iter().any(|(fid, v)| *fid == bill.fid && *v == Verdict::Done);
-        let seen = if done { look(run, std::slice::from_ref(&bill.fid)).await } else { None };
         let Some(found) = seen.as_ref().and_then(|seen| seen.get(&bill.fid)) else { continue };
         if let Err(error) = run.shared.ledger.append(vec![read_event(run, &bill, Some(found))]).await {
             return end.and(CallEnd::unstored(error));

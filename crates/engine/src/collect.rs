@@ -184,7 +184,7 @@ impl Runner {
     async fn gather(&mut self, what: What) -> Result<(Set, bool), Failed> {
         self.look_up().await?;
         self.prove_looks().await?;
-        match what {
+        let (mut set, sweep) = match what {
             What::Query(floor, params, _) if self.run.plan.source.origin == Origin::HandedIn => {
                 self.query_handed_in(&floor, &params).await
             }
@@ -202,7 +202,9 @@ impl Runner {
             }
             What::Query(floor, params, Some(source)) => self.query_across(&source, &floor, &params).await,
             What::Entries(rows) => self.entries(rows).await,
-        }
+        }?;
+        set.leaves_uncompared(self.run.looking().not_compared());
+        Ok((set, sweep))
     }
 
     async fn query(&mut self, floor: &Floor, params: &StartParams) -> Result<(Set, bool), Failed> {

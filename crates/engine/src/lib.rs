@@ -14,7 +14,7 @@ use crate::api::Watch;
 use crate::ports::Erp;
 use skydeck_core::domain::access::{Access, Role};
 use skydeck_core::domain::cause::CauseTable;
-use skydeck_core::domain::command::{Order, Receipt, Refusal};
+use skydeck_core::domain::command::{Order, Receipt, Refusal, StartParams};
 use skydeck_core::domain::env::Environment;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq, SessionId};
 use skydeck_core::domain::plan::Plan;
@@ -318,9 +318,10 @@ impl Engine {
     /// What the store says when it cannot read.
     pub async fn ask(&self, query: Query) -> Result<Answer, StoreError> {
         match query {
-            Query::Preview { plan, sweep, text, tables } => {
+            Query::Preview { plan, sweep, text, tables, numbers } => {
                 let text = text.as_deref().map(|text| (text, tables.as_slice()));
-                Ok(Answer::Preview(self.inner.preview(&plan, sweep, text).await))
+                let params = StartParams { sweep, numbers, ..StartParams::default() };
+                Ok(Answer::Preview(self.inner.preview(&plan, &params, text).await))
             }
             Query::Reach(number) => Ok(Answer::Reach(self.inner.reach(&number).await)),
             query => answers::answer(&self.inner.shared, query).await,

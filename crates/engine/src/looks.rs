@@ -18,6 +18,9 @@ use skydeck_store::Store;
 
 use super::dispatch::Dispatch;
 
+/// Fields that cannot be compared and are kept by name, at most.
+const UNCOMPARED: usize = 100;
+
 /// A record to look for: its id, and the run that found it.
 pub type Asked = (RunId, Fid);
 
@@ -116,7 +119,49 @@ impl Looking<'_> {
         if let Some(conversion) = &make.push {
             return self.by_link(make, conversion, wanted).await;
         }
-        let (compare, lists) = (make.compared(), make.compared_lines());
+        // Ends: each round takes one of the compared fields away.
+        loop {
+            let compared = self.compared(make);
+            match self.compared_by_key(make, &compared, &wanted).await {
+                Err(fault) => match unknown_field(&fault, make, &compared) {
+                    Some(path) => self.env.knows_no(&self.plan.target.form, path),
+                    None => return Err(fault),
+                },
+                Ok(seen) => return Ok(seen),
+            }
+        }
+    }
+
+    /// What is compared of a bill and of its lines: without what its form cannot be asked for.
+    fn compared(&self, make: &Make) -> (Vec<String>, Vec<Lines>) {
+        let (mut fields, mut lists) = (make.compared(), make.compared_lines());
+        let unknown = self.env.unknown_fields(&self.plan.target.form);
+        if make.compare.is_empty() && !unknown.is_empty() {
+            fields.retain(|path| !unknown.contains(path));
+            for lines in &mut lists {
+                lines.columns.retain(|path| !unknown.contains(path));
+            }
+            lists.retain(|lines| !lines.columns.is_empty());
+        }
+        (fields, lists)
+    }
+
+    /// The fields that the plan would compare and its form cannot be asked for, the first of them.
+    pub fn not_compared(&self) -> Vec<String> {
+        let Some(make) = self.plan.target.make.as_deref().filter(|make| make.compare.is_empty()) else {
+            return Vec::new();
+        };
+        let unknown = self.env.unknown_fields(&self.plan.target.form);
+        let lines = make.compared_lines().into_iter().flat_map(|lines| lines.columns);
+        make.compared().into_iter().chain(lines).filter(|path| unknown.contains(path)).take(UNCOMPARED).collect()
+    }
+
+    async fn compared_by_key(
+        &self,
+        make: &Make,
+        (compare, lists): &(Vec<String>, Vec<Lines>),
+        wanted: &[Wanted],
+    ) -> Result<HashMap<Fid, Found>, Fault> {
         let none = Lines { list: String::new(), columns: Vec::new() };
         let head = KeyLook {
             form: &self.plan.target.form,
@@ -124,7 +169,7 @@ impl Looking<'_> {
             number_path: &make.number_path,
             key: &make.key,
             in_lines: false,
-            fields: &compare,
+            fields: compare,
             lines: &lists.first().unwrap_or(&none).columns,
             sending: make.send.as_deref(),
         };
@@ -142,7 +187,7 @@ impl Looking<'_> {
             for wanted in chunk {
                 let mut with_key = rows.iter().filter(|row| is_key(&row.key, &wanted.key));
                 let Some(KeyRow { found, lines, .. }) = with_key.next() else { continue };
-                let mut differs = differs(&wanted.body, &compare, |path| found.field(path));
+                let mut differs = differs(&wanted.body, compare, |path| found.field(path));
                 differs.extend(lines_differ(&wanted.body, first, lines));
                 for (list, rows) in &further {
                     let same = rows.iter().find(|row| row.found.fid == found.fid);
@@ -289,6 +334,28 @@ impl Looking<'_> {
     }
 }
 
+/// The field that a refused look names as not existing (docs/design/wire.md#refused-queries), where the plan did not choose it itself: whatever
+/// it sends is compared then, and a form need not tell all that it takes.
+fn unknown_field(fault: &Fault, make: &Make, (fields, lists): &(Vec<String>, Vec<Lines>)) -> Option<String> {
+    let FaultKind::Refused { msg_code: Some(9), .. } = &fault.kind else { return None };
+    if !make.compare.is_empty() {
+        return None;
+    }
+    let said = fault.message.to_ascii_lowercase();
+    let names = |part: &str| {
+        let part = part.to_ascii_lowercase();
+        let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let ends = |at: usize| {
+            let (before, behind) = (said.get(..at).unwrap_or(""), said.get(at + part.len()..).unwrap_or(""));
+            !before.ends_with(of_name) && !behind.starts_with(of_name)
+        };
+        said.match_indices(&part).any(|(at, _)| ends(at))
+    };
+    let all = || fields.iter().chain(lists.iter().flat_map(|lines| &lines.columns));
+    let whole = all().find(|path| names(path));
+    whole.or_else(|| all().find(|path| path.split('.').next().is_some_and(names))).cloned()
+}
+
 /// What a look showed of what is to be made.
 pub fn sight(seen: Option<&Found>) -> Sight {
     match seen.and_then(|found| found.looked.as_deref()) {
@@ -308,4 +375,56 @@ fn is_key(one: &str, other: &str) -> bool {
 /// The store could not tell what is to be looked for: nothing was asked.
 fn unread(error: &skydeck_store::StoreError) -> Fault {
     Fault { kind: FaultKind::Config, message: error.to_string(), retry_after: None, evidence: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skydeck_core::domain::cause::Cause;
+    use skydeck_core::domain::mapping::Mapping;
+    use skydeck_core::domain::plan::Keyed;
+
+    fn refusal(msg_code: Option<i64>, message: &str) -> Fault {
+        let kind = FaultKind::Refused { msg_code, cause: Cause::new("parameter") };
+        Fault { kind, message: message.to_owned(), retry_after: None, evidence: None }
+    }
+
+    fn texts(all: &[&str]) -> Vec<String> {
+        all.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    fn make(compare: &[&str]) -> Make {
+        Make {
+            mapping: Mapping::default(),
+            key: "FBillNo".to_owned(),
+            keyed: Keyed::Open,
+            then: Vec::new(),
+            compare: texts(compare),
+            probe: None,
+            id_path: "FID".to_owned(),
+            number_path: "FBillNo".to_owned(),
+            push: None,
+        }
+    }
+
+    #[test]
+    fn a_look_goes_on_without_the_field_that_the_erp_names_and_without_no_other() {
+        let lines = Lines { list: "FEntity".into(), columns: texts(&["FOwnerId.FNumber", "FQty"]) };
+        let compared = (texts(&["FNote", "FNoteMore", "FOrgId.FNumber"]), vec![lines]);
+        let of = |make: &Make, code, said: &str| unknown_field(&refusal(code, said), make, &compared);
+        for (said, wanted) in [
+            ("元数据中标识为FNoteMore的字段不存在", Some("FNoteMore")),
+            ("元数据中标识为 fnote 的字段不存在", Some("FNote")),
+            ("元数据中标识为FOwnerId.FNumber的字段不存在", Some("FOwnerId.FNumber")),
+            // Some versions name the field and not what of it is asked for.
+            ("元数据中标识为FOwnerId的字段不存在", Some("FOwnerId.FNumber")),
+            ("元数据中标识为FNot的字段不存在", None),
+            ("元数据中标识为FBillNo的字段不存在", None),
+        ] {
+            assert_eq!(of(&make(&[]), Some(9), said).as_deref(), wanted, "{said}");
+        }
+        assert_eq!(of(&make(&[]), Some(4), "FNote"), None);
+        // What the plan itself names is asked for, or the plan is told.
+        assert_eq!(of(&make(&["FNote"]), Some(9), "元数据中标识为FNote的字段不存在"), None);
+    }
 }

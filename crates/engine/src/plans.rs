@@ -16,6 +16,7 @@ use super::{Found, Inner, PlanRead};
 use crate::api::Notice;
 use skydeck_core::domain::command::{Command, Order, Refusal, StartParams};
 use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::listed;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::{Look, PlanProblem};
 use skydeck_core::domain::reason::Reason;
@@ -143,11 +144,13 @@ impl Inner {
 
     /// Reads what a run of a plan would collect, and judges it: no fact, no call that writes, the mark stays.
     /// `text`: the plan itself with its mapping tables, in place of the one that is known by the name.
-    pub(super) async fn preview(&self, id: &PlanId, sweep: bool, text: Option<Text<'_>>) -> Look {
-        let params = StartParams { sweep, ..StartParams::default() };
+    pub(super) async fn preview(&self, id: &PlanId, params: &StartParams, text: Option<Text<'_>>) -> Look {
         let by = Who::engine(self.shared.owner);
+        if let Err(why) = listed::check(&params.numbers) {
+            return Look::Refused(Refusal::BadPlan(why));
+        }
         let run = match self.looked_at(id, text).await {
-            Ok(usable) => self.run_of_plan(usable, &params, &by, true).await,
+            Ok(usable) => self.run_of_plan(usable, params, &by, true).await,
             Err(refusal) => Err(refusal),
         };
         let (head, plan, env, what) = match run {

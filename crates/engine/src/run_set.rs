@@ -108,6 +108,11 @@ impl Set {
         std::mem::take(&mut self.samples)
     }
 
+    /// Fields that are sent and cannot be compared.
+    pub fn leaves_uncompared(&mut self, fields: Vec<String>) {
+        self.made.not_compared = fields;
+    }
+
     /// The target does not hold this number exactly once.
     pub fn misses(&mut self, no: &str) {
         self.absent += 1;
@@ -136,6 +141,7 @@ impl Set {
             sights: self.made.sights.into_iter().collect(),
             unmade: self.made.unmade,
             doubles: self.made.doubles,
+            not_compared: self.made.not_compared,
             listed: self.listed.map(Box::new),
             upto: self.upto,
         }

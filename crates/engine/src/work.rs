@@ -13,6 +13,7 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunState};
+use skydeck_core::domain::step::Verb;
 
 use super::call::call;
 use super::call_end::CallEnd;
@@ -72,13 +73,16 @@ fn due_now(run: &RunContext, memory: &RunMemory, page: Vec<BillRow>) -> DueNow {
     due
 }
 
-/// The bills of the next call, taken from the front: those that may go together, or one alone.
+/// The bills of the next call, taken from the front: those that may go together, or one alone. Bills are saved together, each
+/// known in the answer by the number that was sent; what comes between that and the last step goes bill by bill.
 fn take_group(run: &RunContext, memory: &RunMemory, queue: &mut VecDeque<Candidate>) -> Vec<Candidate> {
     let most = memory.group_size(run.plan.policy.batch) as usize;
     let mut group: Vec<Candidate> = Vec::new();
     while let Some(next) = queue.front() {
-        let alone = next.at + 1 != run.op.steps.len() || memory.goes_alone(&next.fid);
-        if group.len() >= most || (alone && !group.is_empty()) {
+        let saves = run.op.steps.get(next.at).is_some_and(|spec| spec.verb == Verb::Save);
+        let alone = !(saves || next.at + 1 == run.op.steps.len()) || memory.goes_alone(&next.fid);
+        let other = group.first().is_some_and(|first| first.at != next.at);
+        if group.len() >= most || other || (alone && !group.is_empty()) {
             break;
         }
         group.extend(queue.pop_front());

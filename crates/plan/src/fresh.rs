@@ -12,11 +12,17 @@ use skydeck_core::domain::step::Verb;
 use super::show;
 
 /// Base data, and price lists, that keep their number in FNumber and, as a rule, their id elsewhere than in FID.
-const IDS: [(&str, &str); 6] = [
+const IDS: [(&str, &str); 12] = [
     ("BD_MATERIAL", "FMATERIALID"),
     ("BD_Customer", "FCUSTID"),
     ("BD_Supplier", "FSupplierId"),
     ("BD_Currency", "FCURRENCYID"),
+    ("BD_STOCK", "FStockId"),
+    ("BD_UNIT", "FUNITID"),
+    ("BD_Account", "FACCTID"),
+    ("BD_Department", "FDEPTID"),
+    ("BD_Empinfo", "FID"),
+    ("GL_VOUCHER", "FVOUCHERID"),
     ("PUR_PriceCategory", "FID"),
     ("BD_SAL_PriceList", "FID"),
 ];

@@ -94,7 +94,7 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
     let policy_read = policy::read(top, &mut findings);
     let source_side = source_raw.map(|(raw, at)| Side::read(raw, at, &mut findings));
     let source = if let Some(side) = &source_side {
-        source::read(side, &policy_read, &mut findings)
+        source::read(side, (&policy_read, takes_view_names(target_raw, &policy_read)), &mut findings)
     } else {
         findings.refuse("source", Problem::NoSource);
         source::nothing()
@@ -116,6 +116,8 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
     if policy_read.take.is_some() {
         source::check_handed_in(&target.0, &policy_read, &mut findings);
     }
+    pushes_whole_bills(&target.0.verb, (source_side.as_ref(), &source), &mut findings);
+
     let mut policy = policy_read.policy;
     if policy_read.page_size.is_none() {
         policy.page_size = source.page_size.unwrap_or(policy.page_size);
@@ -145,10 +147,27 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
     })
 }
 
+/// Refuses to push a part of what a bill is.
+fn pushes_whole_bills(verb: &Verb, (side, source): (Option<&Side<'_>>, &source::SourceRead), findings: &mut Findings) {
+    if let (Verb::Push, Some(side)) = (verb, side) {
+        let remedy = source.remedy.as_ref().and_then(|remedy| remedy.filter.as_deref());
+        make::whole_bills(side, (&source.source, remedy), findings);
+    }
+}
+
 /// A plan's name by those of its sides.
 fn named(sides: [Option<String>; 2], id: &PlanId) -> String {
     let names: Vec<String> = sides.into_iter().flatten().collect();
     if names.is_empty() { id.to_string() } else { names.join(" → ") }
+}
+
+/// Whether names of fields are taken as View gives them: where a bill is made of them, or they are kept. Of a plan that calls
+/// something they stay unread, as ever: its revision would be another one.
+fn takes_view_names(target: RawSide<'_>, policy: &PolicyRead) -> bool {
+    target.is_none_or(|(raw, at)| {
+        let side = Side::read(raw, at, &mut Findings::deaf());
+        make::is_making(&side, &policy.send) || target::is_collecting(&side)
+    })
 }
 
 /// What a target calls, makes or leaves alone.

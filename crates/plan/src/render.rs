@@ -94,6 +94,15 @@ impl RenderContext {
     }
 }
 
+/// A filter as it can be looked at: of a `_function` only what it evaluates to.
+pub fn visible(filter: &str) -> String {
+    if filter.trim_start().starts_with("_function ") {
+        text("FilterString", filter, &RenderContext::probe()).unwrap_or_default()
+    } else {
+        filter.to_owned()
+    }
+}
+
 /// Renders any source-side value: holes first, then `_function`, which must stand at the beginning.
 ///
 /// # Errors

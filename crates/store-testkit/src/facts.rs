@@ -167,6 +167,7 @@ pub fn collected(n: u64) -> Event {
         sights: Vec::new(),
         unmade: 0,
         doubles: Vec::new(),
+        not_compared: Vec::new(),
         listed: None,
         upto: None,
         hash: SetHash::new("ab".repeat(32)),

@@ -41,6 +41,9 @@ pub enum PlanVerb {
         /// Full read: without the watermark.
         #[arg(long)]
         sweep: bool,
+        /// Only these bill numbers: separated by commas, the file they stand in, or `-` for standard input.
+        #[arg(long, value_name = "NO|FILE|-", value_delimiter = ',', allow_hyphen_values = true)]
+        numbers: Vec<String>,
     },
     /// Turn a printed table (Markdown or tabs) into a plan file.
     Import {

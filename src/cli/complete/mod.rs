@@ -31,6 +31,7 @@ const TAKES: &[(&str, &str, Offered)] = &[
     ("env adopt", "name", Offered::Environment),
     ("*", "run", Offered::Run),
     ("bill", "number", Offered::Bill),
+    ("plan preview", "numbers", Offered::Bill),
     ("reopen", "numbers", Offered::Bill),
     ("run", "numbers", Offered::Bill),
     ("*", "filter", Offered::Filter),

@@ -165,13 +165,14 @@ where
             lint(&out, &path, &file, place)
         }
         PlanVerb::Render { plan, since } => render(&out, dir, &plan, since.as_deref()),
-        PlanVerb::Preview { plan, sweep } => {
+        PlanVerb::Preview { plan, sweep, numbers } => {
+            let numbers = super::numbers::of(&out, &numbers)?;
             let (path, file, hazards) = read(&out, dir, &plan)?;
             let booted = boot().await?;
             let own = stands_in(&path, dir);
             let text = (!own).then(|| file.text.clone());
             let tables = if own { Vec::new() } else { plan_files::tables_of(&path, &file.plan) };
-            let query = Query::Preview { plan: boot::plan_id(&path), sweep, text, tables };
+            let query = Query::Preview { plan: boot::plan_id(&path), sweep, text, tables, numbers };
             let asked = Asked { plan: &file.plan, hazards: &hazards, objection: place.objection(&file.plan) };
             let exit = preview(&out, &booted, asked, query).await;
             super::output::after(exit, booted.end(None).await, out.lang)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::said;
 use crate::boot::Booted;
+use crate::cli::json;
 use crate::cli::out::Out;
 use crate::cli::set_words;
 use crate::domain::bill::laid_out;
@@ -45,16 +46,20 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
     // What it shows can be looked at; that no run of it would be opened is what the exit says, as it does for `plan list`.
     let exit = if objection.is_some() { Exit::Usage } else { Exit::Ok };
     if out.json {
-        out.object(&serde_json::json!({
+        let mut value = serde_json::json!({
             "type": "preview", "plan": seen.plan, "env": seen.env, "found": seen.found, "callable": set.callable,
             "by_status": by_status, "absent": set.absent,
             "unchanged": set.unchanged.as_ref().map_or(0, |left| left.bills), "set_hash": set.hash, "filter": seen.filter,
             "sights": set.sights.iter().map(|(sight, n)| (sight.word(), *n)).collect::<BTreeMap<_, _>>(), "unmade": set.unmade,
-            "same_key": set.doubles, "samples": seen.samples.iter().map(sample_json).collect::<Vec<_>>(),
+            "same_key": set.doubles, "not_compared": set.not_compared, "samples": seen.samples.iter().map(sample_json).collect::<Vec<_>>(),
             "operation": name(&Operation::id_of(&plan.target)), "submitted_first": first,
             "done": plan::done_as_written(&plan.policy.done), "mine": plan.policy.mine, "id": plan.source.id_path, "runnable": objection.is_none(),
             "reason": objection.as_ref().map(Reason::code), "reason_args": objection.as_ref().map(Reason::args),
-        }))?;
+        });
+        if let (Some(list), Some(object)) = (&set.listed, value.as_object_mut()) {
+            object.insert("listed".to_owned(), json::listed(list));
+        }
+        out.object(&value)?;
         return Ok(exit);
     }
     if let Some(why) = &objection {
@@ -95,11 +100,13 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
 fn print_set(out: &Out, seen: &Preview) -> Result<(), Stop> {
     let set = &seen.collected;
     let said = [
+        set_words::listed(out, set),
         set_words::absent(out, set),
         set_words::unchanged(out, set),
         set_words::sights(out, set),
         set_words::unmade(out, set),
         set_words::doubles(out, set),
+        set_words::not_compared(out, set),
     ];
     for words in said.into_iter().flatten() {
         out.line(&words)?;

@@ -121,6 +121,7 @@ impl World {
             sights: if self.makes { vec![(Sight::Absent, 30), (Sight::Differs, 1)] } else { Vec::new() },
             unmade: u64::from(self.makes),
             doubles: Vec::new(),
+            not_compared: Vec::new(),
             listed: None,
             upto: None,
             hash: SetHash::new("3fa9c1d27b00"),

@@ -169,7 +169,8 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     let mut bench = bench(0, 25).await;
     bench.world.add(30, "A");
     let before = (bench.facts(), bench.actions.lines());
-    let query = Query::Preview { plan: PlanId::new("p"), sweep: false, text: None, tables: Vec::new() };
+    let query =
+        Query::Preview { plan: PlanId::new("p"), sweep: false, text: None, tables: Vec::new(), numbers: Vec::new() };
     let look = |bench: &Bench| {
         let engine = bench.engine.clone().unwrap();
         let query = query.clone();
@@ -185,6 +186,13 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
     let row = bench.awaiting(run).await;
     assert_eq!(row.collected.as_ref().unwrap().hash, seen.collected.hash, "the set it would have frozen");
     assert_eq!(row.head.filter, seen.filter);
+    let numbers = vec!["XSCKD3".to_owned(), "NO-SUCH".to_owned()];
+    let list = Query::Preview { plan: PlanId::new("p"), sweep: false, text: None, tables: Vec::new(), numbers };
+    let Answer::Preview(Look::Found(listed)) = bench.engine.clone().unwrap().ask(list).await.unwrap() else {
+        panic!("nothing found")
+    };
+    let told = listed.collected.listed.as_ref().unwrap();
+    assert_eq!((listed.found, told.asked, told.unknown), (1, 2, 1), "a list of numbers, and no other");
     // Beside an open run of the plan, too: it is in nobody's way.
     assert!(matches!(look(&bench).await, Look::Found(_)));
     bench.world.with(|s| s.read_faults.push_back(FaultKind::Credentials));
@@ -193,7 +201,13 @@ async fn a_preview_opens_no_run_and_says_what_a_run_would_find() {
         .engine
         .clone()
         .unwrap()
-        .ask(Query::Preview { plan: PlanId::new("nope"), sweep: false, text: None, tables: Vec::new() })
+        .ask(Query::Preview {
+            plan: PlanId::new("nope"),
+            sweep: false,
+            text: None,
+            tables: Vec::new(),
+            numbers: Vec::new(),
+        })
         .await
         .unwrap()
     else {

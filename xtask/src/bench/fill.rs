@@ -144,6 +144,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         sights: Vec::new(),
         unmade: 0,
         doubles: Vec::new(),
+        not_compared: Vec::new(),
         listed: None,
         upto: None,
         hash: hash.clone(),

@@ -63,6 +63,9 @@ fn beside(job: &Job<'_>, tree: &mut Tree) -> anyhow::Result<()> {
     for (name, plan) in boot::SHIPPED.iter().chain(boot::EXAMPLES) {
         add(tree, &format!("{SHARE}/plans/{name}.json"), plan.as_bytes().to_vec());
     }
+    for (name, table) in boot::TABLES {
+        add(tree, &format!("{SHARE}/plans/{name}"), table.as_bytes().to_vec());
+    }
     for (from, to) in [
         ("contrib/systemd/skydeck.service", "usr/lib/systemd/user/skydeck.service".to_owned()),
         ("contrib/systemd/skydeck@.service", "usr/lib/systemd/system/skydeck@.service".to_owned()),
@@ -122,6 +125,7 @@ mod tests {
             "usr/share/man/man1/skydeck.1.gz",
             "usr/share/man/zh_CN/man1/skydeck-plan-lint.1.gz",
             "usr/share/skydeck/plans/sal_outstock_audit.json",
+            "usr/share/skydeck/plans/tables/suppliers.csv",
             "usr/lib/systemd/system/skydeck@.service",
             "usr/share/doc/skydeck/README.zh.md",
             "usr/share/doc/skydeck/docs/operations.md",

@@ -90,8 +90,10 @@ pub enum Parser {
     Split(String),
     /// `ArrayToString`: joined by this sign.
     Join(String),
-    /// `ConvertJson`: the text is JSON.
+    /// `JsonParser`: the text is JSON.
     Json,
+    /// `ConvertJson`: the members of a JSON object become a list of `{"Key": …, "Value": …}`, as texts of several languages are.
+    Pairs,
 }
 
 /// What a look compares of a list of the body.
@@ -133,11 +135,19 @@ impl Mapping {
     /// for by its name, the form would tell that of the head.
     pub fn comparable_lines(&self) -> Vec<Lines> {
         let in_head = |field: &&Field| !self.fields.iter().any(|head| head.name.eq_ignore_ascii_case(&field.name));
-        let lists = self.fields.iter().filter(|field| field.kind == Kind::List);
-        let lines = lists.map(|list| Lines {
-            list: list.name.clone(),
-            columns: list.children.iter().filter(in_head).filter_map(compared).collect(),
-        });
-        lines.filter(|lines| !lines.columns.is_empty()).collect()
+        let mut all: Vec<Lines> = Vec::new();
+        for list in self.fields.iter().filter(|field| field.kind == Kind::List) {
+            let columns = list.children.iter().filter(in_head).filter_map(compared);
+            // A list may stand in several parts: its lines have the fields of all of them.
+            match all.iter_mut().find(|lines| lines.list.eq_ignore_ascii_case(&list.name)) {
+                Some(lines) => {
+                    let more: Vec<String> = columns.filter(|column| !lines.columns.contains(column)).collect();
+                    lines.columns.extend(more);
+                }
+                None => all.push(Lines { list: list.name.clone(), columns: columns.collect() }),
+            }
+        }
+        all.retain(|lines| !lines.columns.is_empty());
+        all
     }
 }

@@ -118,6 +118,9 @@ pub enum Query {
         /// The mapping tables of that file, by the names it gives them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tables: Vec<(String, String)>,
+        /// Only these bill numbers, as `run --numbers` reads them; empty: those of the plan's query.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        numbers: Vec<String>,
     },
     /// Under which revisions of their plans unresolved bills could be tried again.
     Revisions(Selection),

@@ -42,6 +42,24 @@ pub fn reached(row: &BillRow) -> &'static [Step] {
     way.get(..steps.min(way.len())).unwrap_or_default()
 }
 
+/// The step that a retry of a record whose bill is made begins with: the first one that did not take. Its place among the steps of
+/// the way, and the step; `None` of a record of which nothing is made, and where all of them took.
+pub fn begins_with(row: &BillRow) -> Option<(usize, Step)> {
+    made_form(&row.key.op)?;
+    let at = reached(row).len();
+    way(&row.key.op).get(at).map(|step| (at, *step))
+}
+
+/// What a step does, in a word.
+pub fn does(step: Step, lang: Language) -> &'static str {
+    match step {
+        Step::Save => lang.t("save", "保存"),
+        Step::Push => lang.t("push", "下推"),
+        Step::Submit => lang.t("submit", "提交"),
+        _ => lang.t("audit", "审核"),
+    }
+}
+
 fn took(step: Step, lang: Language) -> &'static str {
     match step {
         Step::Save => lang.t("saved", "已保存"),
@@ -124,6 +142,20 @@ mod tests {
     fn failed() -> BillState {
         let cause = Cause::new("stock");
         BillState::Settled(Outcome::Failed(Failure { cause, msg_code: None, field: None, message: String::new() }))
+    }
+
+    #[test]
+    fn a_retry_begins_with_the_first_step_that_did_not_take() {
+        let begins = |row: &BillRow| begins_with(row).map(|(at, step)| (at, does(step, Language::En)));
+        let saved = row(failed());
+        assert_eq!(begins(&saved), Some((1, "submit")), "saved alone");
+        assert_eq!(begins(&BillRow { made: None, ..row(failed()) }), Some((0, "save")));
+        let pushed = BillRow { made: None, ..row(failed()) };
+        let key = pushed.key.record.clone().under(&OpId::new("Push:AR_receivable"));
+        assert_eq!(begins(&BillRow { key, ..pushed }), Some((0, "push")));
+        let key = row(failed()).key.record.under(&OpId::new("BillClose"));
+        assert_eq!(begins(&BillRow { key, ..row(failed()) }), None);
+        assert_eq!(does(Step::Audit, Language::Zh), "审核");
     }
 
     #[test]

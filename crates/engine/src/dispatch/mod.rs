@@ -5,6 +5,7 @@
 mod call_permits;
 mod home;
 mod sessions;
+mod unknown_fields;
 mod unlock;
 
 pub use call_permits::{CallPermit, Claim};
@@ -39,6 +40,7 @@ pub struct Dispatch {
     signing: tokio::sync::Mutex<()>,
     /// The other environments of this engine.
     others: OnceLock<Vec<Weak<Dispatch>>>,
+    unknown_fields: unknown_fields::UnknownFields,
 }
 
 struct State {
@@ -91,6 +93,7 @@ impl Dispatch {
             changed: Notify::new(),
             signing: tokio::sync::Mutex::new(()),
             others: OnceLock::new(),
+            unknown_fields: unknown_fields::UnknownFields::default(),
         })
     }
 

@@ -74,7 +74,7 @@ enum Place {
 impl Columns {
     /// Of bills of one cause, which are of some of these heads.
     pub fn of(scope: Scope, (heads, group): (&[Arc<Head>], &Group), codes: bool, last: Option<Ts>) -> Self {
-        let mut columns = Self::begin(last);
+        let mut columns = Self::begin(last, group.made);
         for (n, head) in heads.iter().enumerate() {
             columns.take(head, group.told.get(&n).map_or(&[], Vec::as_slice));
         }
@@ -82,8 +82,9 @@ impl Columns {
     }
 
     /// What every bill has, before and behind the columns of its plan.
-    fn begin(last: Option<Ts>) -> Self {
+    fn begin(last: Option<Ts>, made: bool) -> Self {
         let mut all = vec![Column::Own(Field::No)];
+        all.extend(made.then_some(Column::Own(Field::Made)));
         all.extend(last.map(|_| Column::New));
         Self { first: all.len(), all, places: Vec::new(), last }
     }
@@ -139,7 +140,7 @@ impl Columns {
     pub fn in_short<'a>(&self, cells: &'a [Cell]) -> Vec<&'a Cell> {
         let mut plans = 0;
         let tells = |column: &Column| match column {
-            Column::Own(Field::No | Field::Message) | Column::New => true,
+            Column::Own(Field::No | Field::Made | Field::Message) | Column::New => true,
             Column::Plan(_) => {
                 plans += 1;
                 plans <= IN_SHORT
@@ -214,6 +215,7 @@ impl Column {
 fn heading(field: &Field, lang: Language) -> &str {
     let en = match field {
         Field::No => "bill",
+        Field::Made => "made bill",
         Field::Message => "ERP message",
         Field::Status => "ERP status",
         Field::OpenSince => "unresolved since",
@@ -289,7 +291,7 @@ mod tests {
             let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
             Head { plan: "p".into(), names: labels.clone(), labels }
         };
-        let mut columns = Columns::begin(None);
+        let mut columns = Columns::begin(None, false);
         columns.take(&head(&["FBillNo", "客户", "备注", "日期", "客户"]), &[true, true, false, true, true]);
         columns.take(&head(&["日期", "仓库", "客户"]), &[true, true, true]);
         let labels = |columns: &Columns| -> Vec<String> {
@@ -305,7 +307,7 @@ mod tests {
 
         let many: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        let mut columns = Columns::begin(Some(Ts(0)));
+        let mut columns = Columns::begin(Some(Ts(0)), true);
         columns.take(&head(&many), &[true; 300]);
         let columns = columns.end(Scope::Ledger, true);
         assert_eq!(labels(&columns).len(), OWN);

@@ -31,6 +31,13 @@ pub(super) fn of_body(name: &str, given: &[Value], zone_minutes: i32) -> Out<Val
             Value::Number(rounded(*n, places.to_u32().filter(|p| *p <= PLACES).ok_or_else(arguments)?))
         }
         ("DATE_FORMAT", [_, Value::Text(form)]) => Value::Text(dated(&text(0), form).ok_or_else(|| no_date(&text(0)))?),
+        ("FROM_UNIXTIME", [Value::Number(seconds), Value::Text(form)]) => {
+            let of = || FunctionFault::NoMoment { seconds: seconds.to_string() };
+            let whole = Some(seconds.floor()).filter(|s| !s.is_sign_negative()).and_then(|s| s.to_i64());
+            let local = whole.and_then(|s| s.checked_add(i64::from(zone_minutes) * 60));
+            let at = local.and_then(|s| chrono::DateTime::from_timestamp(s, 0)).ok_or_else(of)?;
+            Value::Text(formed(at.naive_utc(), form).ok_or_else(arguments)?)
+        }
         ("UNIX_TIMESTAMP", [_]) => {
             let at = moment(&text(0)).ok_or_else(|| no_date(&text(0)))?;
             Value::Number(Decimal::from(at.and_utc().timestamp() - i64::from(zone_minutes) * 60))
@@ -68,9 +75,12 @@ fn moment(text: &str) -> Option<chrono::NaiveDateTime> {
     ErpDate::parse(text.trim()).as_ref().and_then(ErpDate::naive)
 }
 
-/// `DATE_FORMAT`: the signs of MySQL that name no words of a language.
 fn dated(text: &str, form: &str) -> Option<String> {
-    let at = moment(text)?;
+    formed(moment(text)?, form)
+}
+
+/// `DATE_FORMAT`: the signs of MySQL that name no words of a language.
+fn formed(at: chrono::NaiveDateTime, form: &str) -> Option<String> {
     let (mut out, mut signs) = (String::new(), form.chars());
     while let Some(c) = signs.next() {
         if c != '%' {
@@ -81,8 +91,12 @@ fn dated(text: &str, form: &str) -> Option<String> {
             'Y' => "%Y",
             'y' => "%y",
             'm' => "%m",
+            'c' => "%-m",
             'd' => "%d",
+            'e' => "%-d",
+            'j' => "%j",
             'H' => "%H",
+            'k' => "%-H",
             'i' => "%M",
             's' | 'S' => "%S",
             'T' => "%H:%M:%S",

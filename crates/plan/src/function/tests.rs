@@ -67,6 +67,8 @@ fn a_body_reckons_in_decimals_and_knows_more_functions() {
         ("REPLACE('A-B-C', '-', '')", "ABC"),
         ("UPPER(CONCAT('x', 1))", "X1"),
         ("DATE_FORMAT('2026-01-02T03:04:05', '%Y/%m/%d %H:%i')", "2026/01/02 03:04"),
+        ("DATE_FORMAT('2026-01-02T03:04:05', '%c-%e %k %j')", "1-2 3 002"),
+        ("FROM_UNIXTIME( ( 1700000000123 / 1000 ) ,'%Y-%m-%d %T' )", "2023-11-15 06:13:20"),
         ("UNIX_TIMESTAMP('2023-11-15 06:13:20')", "1700000000"),
     ] {
         assert_eq!(compute(expression, 480).unwrap().as_deref(), Some(want), "{expression}");

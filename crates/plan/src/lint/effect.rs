@@ -4,7 +4,6 @@
 
 use super::super::effect::written_all;
 use super::super::filter_text::{self, Kind, Predicate, Token};
-use super::super::source::is_entry_level;
 use super::{Found, Severity};
 use skydeck_core::domain::bill::STATUS_PATH;
 use skydeck_core::domain::operation::{Test, shown_by};
@@ -99,7 +98,6 @@ fn statuses(asked: &Asked<'_>, at: &str, found: &mut Found<'_>, submits: bool) -
 
 /// 18: a filter that selects no audited bill, and only those can be pushed.
 fn pushed(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
-    parts_of_bills(asked, at, found);
     let Some(codes) = asked.codes(STATUS_PATH, &STATUS) else { return false };
     if codes.contains(&"C") {
         return false;
@@ -115,28 +113,6 @@ fn pushed(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) -> bool {
         )
         .mend("FDocumentStatus='C'");
     true
-}
-
-/// 6: whole bills are pushed, and compared with the lines that were read of them.
-fn parts_of_bills(asked: &Asked<'_>, at: &str, found: &mut Found<'_>) {
-    let source = &found.file.plan.source;
-    // The comparisons of a condition name columns by their keys.
-    let keys: Vec<&str> = source.condition.iter().flatten().map(|condition| condition.field.as_str()).collect();
-    let columns = source.columns.iter().filter(|column| keys.contains(&column.key.as_str()));
-    let mut paths = asked.predicates.iter().map(|predicate| &predicate.field).chain(columns.map(|column| &column.path));
-    let Some(path) = paths.find(|path| is_entry_level(path)).cloned() else { return };
-    found
-        .add(
-            6,
-            Severity::Warning,
-            at,
-            format!(
-                "{path} looks like a field of the lines: whole bills are pushed, also the lines that this leaves out, and \
-                 what is made is then compared with a part of the quantity"
-            ),
-            format!("{path} 像是分录字段：下推的是整单，包括被它排除的分录，而数量只与其余分录比较"),
-        )
-        .mend_in_both("select whole bills, by fields of the head", "请按单据头字段选择整单");
 }
 
 /// 17: every bill that the filter selects is done already. A mend is known where the usual field shows it.

@@ -16,11 +16,12 @@ const STATUS: &str = "FDocumentStatus";
 pub(super) fn look(side: &Side<'_>, found: &mut Found<'_>) {
     let at = place(side, "FilterString", "otherRequest");
     let broken = found.file.blocking.iter().any(|e| e.field == at);
-    let filter = if broken { String::new() } else { visible(&found.file.plan.source.filter) };
+    let filter = if broken { String::new() } else { render::visible(&found.file.plan.source.filter) };
     let tokens = filter_text::tokens(&filter).unwrap_or_default();
     let predicates = filter_text::predicates(&tokens);
     signs::look(&tokens, &filter, &at, found);
-    let remedy = found.file.plan.policy.remedy.as_ref().and_then(|remedy| remedy.filter.as_deref()).map(visible);
+    let remedy =
+        found.file.plan.policy.remedy.as_ref().and_then(|remedy| remedy.filter.as_deref()).map(render::visible);
     if let Some(filter) = remedy {
         let tokens = filter_text::tokens(&filter).unwrap_or_default();
         signs::look(&tokens, &filter, &side.path("omissionRemedy.takeOverRequest"), found);
@@ -56,15 +57,6 @@ fn id(side: &Side<'_>, found: &mut Found<'_>) {
     let example = if keys::is_base_data(source) { known } else { "FID" };
     let mend = format!("\"skydeck\": {{\"id\": \"{example}\"}}");
     found.add(ID_PASSED_OVER, Severity::Warning, &side.path("id"), en, zh).mend(mend);
-}
-
-/// The filter as lint looks at it: of a `_function` only what it evaluates to can be looked at.
-fn visible(filter: &str) -> String {
-    if filter.trim_start().starts_with("_function ") {
-        render::text("FilterString", filter, &render::RenderContext::probe()).unwrap_or_default()
-    } else {
-        filter.to_owned()
-    }
 }
 
 /// 1: which statuses the filter lets through.
@@ -165,7 +157,13 @@ fn compares_with_number(filter: &str) -> bool {
 
 /// 2, 9: columns along which a mark passes bills over.
 fn mark_column(side: &Side<'_>, column: &str, at: &str, found: &mut Found<'_>) {
-    if column.eq_ignore_ascii_case("FApproveDate") || column.eq_ignore_ascii_case("FAuditDate") {
+    let target = &found.file.plan.target;
+    let of_audit = column.eq_ignore_ascii_case("FApproveDate") || column.eq_ignore_ascii_case("FAuditDate");
+    // What makes bills of audited ones, or keeps them, follows just that date.
+    if of_audit && (target.make.is_some() || target.collects) {
+        return;
+    }
+    if of_audit {
         found
             .add(
                 9,

@@ -14,7 +14,7 @@ use skydeck_core::domain::plan::{Conversion, Make, Source};
 use skydeck_core::domain::time::ErpDate;
 
 use super::find::Lookups;
-use super::json::Json;
+use super::json::{Json, pairs};
 use super::number::{is_decimal, number, total};
 use super::push;
 use super::template::{self, Names, Piece, Template};
@@ -138,7 +138,7 @@ impl<'a> Bodies<'a> {
         let mut fields = Vec::with_capacity(self.fields.len());
         for node in &self.fields {
             if let Some(value) = self.value(node, record)? {
-                fields.push((node.field.name.clone(), value));
+                put(&mut fields, &node.field.name, value);
             }
         }
         let key = match fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(&self.make.key)) {
@@ -176,7 +176,7 @@ impl<'a> Bodies<'a> {
                 let mut fields = Vec::with_capacity(node.children.len());
                 for child in &node.children {
                     if let Some(value) = self.value(child, record)? {
-                        fields.push((child.field.name.clone(), value));
+                        put(&mut fields, &child.field.name, value);
                     }
                 }
                 Ok((!fields.is_empty()).then_some(Json::Object(fields)))
@@ -203,15 +203,18 @@ impl<'a> Bodies<'a> {
         if n > MOST_ROWS {
             return Err(BodyFault::TooManyRows { field: node.field.name.clone(), n, most: MOST_ROWS });
         }
-        // A list without a name is one row of its own.
-        let rows = if list_name(&node.field.value).is_empty() { 0..n.min(1) } else { 0..n };
+        // A list without a name is one row of its own, in a line of another list it is that line's.
+        let rows = match list_name(&node.field.value) {
+            "" => record.row..n.min(record.row + 1),
+            _ => 0..n,
+        };
         let mut items = Vec::new();
         for row in rows {
             let record = Record { row, ..record };
             let mut fields = Vec::with_capacity(node.children.len());
             for child in &node.children {
                 if let Some(value) = self.value(child, record)? {
-                    fields.push((child.field.name.clone(), value));
+                    put(&mut fields, &child.field.name, value);
                 }
             }
             items.push(Json::Object(fields));
@@ -260,6 +263,15 @@ impl Bodies<'_> {
                 self.lookups.find(&field.name, &find.wanted, &by)?.into()
             }
         })
+    }
+}
+
+/// Puts a value behind the others; the rows of a list that is there already stand behind its rows.
+fn put(fields: &mut Vec<(String, Json)>, name: &str, value: Json) {
+    let there = fields.iter_mut().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, there)| there);
+    match (there, value) {
+        (Some(Json::List(rows)), Json::List(more)) => rows.extend(more),
+        (_, value) => fields.push((name.to_owned(), value)),
     }
 }
 
@@ -324,6 +336,7 @@ fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {
             let json: Result<&RawValue, _> = serde_json::from_str(&text);
             return json.map(|raw| Json::Raw(raw.get().to_owned())).map_err(|_| BodyFault::NotJson { field: name() });
         }
+        (Some(Parser::Pairs), _) => return pairs(&text).ok_or_else(|| BodyFault::NotPairs { field: name() }),
         (Some(Parser::Split(sign)), _) => {
             let items = text.split(sign.as_str()).map(str::trim).filter(|item| !item.is_empty());
             return Ok(Json::List(items.map(|item| Json::Text(item.to_owned())).collect()));
@@ -360,6 +373,6 @@ fn leaf(field: &Field, text: String) -> Result<Json, BodyFault> {
         Some(Parser::WrapTwice(outer, inner)) => {
             Json::Object(vec![(outer.clone(), Json::Object(vec![(inner.clone(), plain)]))])
         }
-        Some(Parser::Split(_) | Parser::Join(_) | Parser::Json) | None => plain,
+        Some(Parser::Split(_) | Parser::Join(_) | Parser::Json | Parser::Pairs) | None => plain,
     })
 }

@@ -2,6 +2,12 @@
 //!
 //! Invariant: no number is read into a float on its way from a column to the body.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
 /// A value of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
@@ -46,4 +52,45 @@ impl Json {
             }
         }
     }
+}
+
+/// The members of a JSON object in their order, their values as they stand.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut all = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    all.push(member);
+                }
+                Ok(Members(all))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+/// The members of a JSON object as a list of keys and values. A key of digits is a number: such keys are languages. `None`: the
+/// text is no JSON object.
+pub fn pairs(text: &str) -> Option<Json> {
+    // The vendor takes line breaks out first, inside texts too, where JSON allows none.
+    let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let Members(all) = serde_json::from_str(&text).ok()?;
+    let key = |name: String| match name.parse::<u32>() {
+        Ok(n) if n.to_string() == name => Json::Raw(name),
+        _ => Json::Text(name),
+    };
+    let pair = |(name, value): (String, Box<RawValue>)| {
+        Json::Object(vec![("Key".to_owned(), key(name)), ("Value".to_owned(), Json::Raw(value.get().to_owned()))])
+    };
+    Some(Json::List(all.into_iter().map(pair).collect()))
 }

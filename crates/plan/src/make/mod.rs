@@ -21,6 +21,7 @@ pub use compare::{differs, lines_differ};
 pub use find::{Lookups, Record, looks_in, unresolved};
 pub use number::{Held, held_of};
 pub(crate) use policy::MakePolicy;
+pub(crate) use push::whole_bills;
 pub(crate) use read::{is_making, read, refuse_policy};
 pub(crate) use send::{SendPolicy, refuse_policy as refuse_send_policy};
 pub(crate) use table::Alone;

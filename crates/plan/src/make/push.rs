@@ -15,10 +15,12 @@ use skydeck_core::domain::suggest::nearest;
 
 use super::json::Json;
 use super::policy::MakePolicy;
+use crate::filter_text;
 use crate::problem::Problem;
 use crate::problem::make::{Control, MakeProblem};
 use crate::reading::{Findings, nowhere};
-use crate::source::is_name;
+use crate::render;
+use crate::source::{is_entry_level, is_name};
 use crate::template::{self, Part};
 use crate::vendor::{Entry, Side, truth};
 
@@ -45,7 +47,7 @@ static LINKS: LazyLock<Vec<Link>> =
     LazyLock::new(|| toml::from_str::<Written>(include_str!("links.toml")).unwrap_or_default().link);
 
 /// Controls of the call.
-const CONTROLS: [&str; 13] = [
+const CONTROLS: [&str; 14] = [
     "FormId",
     "Ids",
     "Numbers",
@@ -59,6 +61,7 @@ const CONTROLS: [&str; 13] = [
     "Operation",
     "IsAutoSubmitAndAudit",
     "CustomParams",
+    "IsVerifyProcInst",
 ];
 
 /// Whether a target pushes.
@@ -74,6 +77,8 @@ struct Said {
     org: Option<i64>,
     bill_type: Option<String>,
     then: Vec<Step>,
+    /// Whether the audit looks for a running workflow.
+    verify_proc_inst: Option<bool>,
 }
 
 /// Reads the target of a plan that pushes.
@@ -105,6 +110,7 @@ pub(super) fn read(side: &Side<'_>, source: &Source, policy: &MakePolicy, findin
         let near = nearest(rule, &known).map(str::to_owned);
         findings.refuse("skydeck.link", MakeProblem::UnknownLink { rule: rule.clone(), near });
     }
+    out.options.verify_proc_inst = said.verify_proc_inst;
     let conversion = Conversion {
         rule: said.rule.clone().unwrap_or_default(),
         quantity: quantity(source, policy, link, findings),
@@ -177,6 +183,30 @@ fn quantity(source: &Source, policy: &MakePolicy, link: Option<&Link>, findings:
     found
 }
 
+/// Refuses to select bills by their lines: whole bills are pushed, and what is made would be compared with a part of the quantity.
+pub(crate) fn whole_bills(side: &Side<'_>, (source, remedy): (&Source, Option<&str>), findings: &mut Findings) {
+    let of_lines = |filter: &str| {
+        let tokens = filter_text::tokens(&render::visible(filter)).unwrap_or_default();
+        let mut fields = filter_text::predicates(&tokens).into_iter().map(|predicate| predicate.field);
+        fields.find(|path| is_entry_level(path))
+    };
+    let at = |control: &str, list: &str| {
+        side.control(control).map_or_else(|| side.path(list), |entry: &Entry| entry.at.clone())
+    };
+    if let Some(field) = of_lines(&source.filter) {
+        findings.refuse(at("FilterString", "otherRequest"), MakeProblem::PartOfBills { field });
+    }
+    if let Some(field) = remedy.and_then(of_lines) {
+        findings.refuse(side.path("omissionRemedy.takeOverRequest"), MakeProblem::PartOfBills { field });
+    }
+    // The comparisons of a condition name columns by their keys.
+    let keys: Vec<&str> = source.condition.iter().flatten().map(|condition| condition.field.as_str()).collect();
+    let mut columns = source.columns.iter().filter(|column| keys.contains(&column.key.as_str()));
+    if let Some(column) = columns.find(|column| is_entry_level(&column.path)) {
+        findings.refuse(side.path("condition"), MakeProblem::PartOfBills { field: column.path.clone() });
+    }
+}
+
 /// Reads the controls of the call.
 fn controls(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Said {
     let mut said = Said::default();
@@ -206,6 +236,7 @@ fn controls(side: &Side<'_>, source: &Source, findings: &mut Findings) -> Said {
                 findings.refuse(entry.at.clone(), MakeProblem::PushedDraft);
             }
             Some("CustomParams") if text != "{}" => refuse(findings, Control::Unknown),
+            Some("IsVerifyProcInst") if truth(&text).is_some() => said.verify_proc_inst = truth(&text),
             Some("IsAutoSubmitAndAudit") if truth(&text) == Some(true) => said.then = vec![Step::Submit, Step::Audit],
             Some("Operation") => match text.to_ascii_lowercase().as_str() {
                 "audit" => said.then = vec![Step::Submit, Step::Audit],

@@ -229,10 +229,7 @@ fn what_is_rendered_is_what_is_sent_and_of_a_bill_that_is_made_no_id() {
 }
 
 #[test]
-fn a_filter_that_looks_at_lines_is_said_because_whole_bills_are_pushed() {
-    let numbers = |change: &dyn Fn(&mut Value)| -> Vec<u8> {
-        crate::lint(&file(change)).iter().filter(|h| h.message_en.contains("whole bills")).map(|h| h.number).collect()
-    };
+fn a_filter_that_looks_at_lines_is_refused_because_whole_bills_are_pushed() {
     let filter = |plan: &mut Value, text: &str| {
         for entry in plan["source"]["otherRequest"].as_array_mut().unwrap() {
             if entry["field"] == "FilterString" {
@@ -240,9 +237,20 @@ fn a_filter_that_looks_at_lines_is_said_because_whole_bills_are_pushed() {
             }
         }
     };
-    assert!(numbers(&|_| {}).is_empty());
     let of_lines = "FModifyDate>='{{LAST_SYNC_TIME|datetime}}' and FDocumentStatus='C' and FRealQty>0";
-    assert_eq!(numbers(&|plan| filter(plan, of_lines)), [6]);
+    let said = refused(|plan| filter(plan, of_lines));
+    assert!(said.len() == 1 && said[0].contains("FRealQty") && said[0].contains("whole bills"), "{said:?}");
     let condition = json!([[{"field": "FRealQty", "logic": "gt", "value": "5"}]]);
-    assert_eq!(numbers(&|plan| plan["source"]["condition"] = condition.clone()), [6]);
+    let said = refused(|plan| plan["source"]["condition"] = condition.clone());
+    assert!(said.len() == 1 && said[0].contains("whole bills"), "{said:?}");
+    runnable(|plan| filter(plan, "FDocumentStatus='C' and FStockOrgId.FNumber='100' or FNote='FRealQty>0'"));
+}
+
+#[test]
+fn the_audit_of_what_is_pushed_looks_for_workflows_as_the_plan_says() {
+    let plan = runnable(|plan| set(plan, "IsVerifyProcInst", &json!("false")));
+    assert_eq!(plan.target.options.verify_proc_inst, Some(false));
+    assert!(
+        refused(|plan| set(plan, "IsVerifyProcInst", &json!("perhaps"))).iter().any(|said| said.contains("perhaps"))
+    );
 }

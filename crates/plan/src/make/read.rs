@@ -59,7 +59,8 @@ pub(crate) fn read(
         findings.refuse(side.path("api"), MakeProblem::Draft);
     }
     let then = controls(side, policy, &mut out, findings);
-    let fields = tree(side, Some(&CONTROLS), findings);
+    let id_path = crate::fresh::id_of(out.form.as_str()).unwrap_or("FID");
+    let fields = tree(side, Some((&CONTROLS, id_path)), findings);
     if fields.is_empty() {
         findings.refuse(side.path("request"), MakeProblem::NoFields);
     }
@@ -80,7 +81,7 @@ pub(crate) fn read(
         then: policy.then.clone().unwrap_or(then),
         compare: policy.compare.clone(),
         probe: policy.probe.clone(),
-        id_path: crate::fresh::id_of(out.form.as_str()).unwrap_or("FID").to_owned(),
+        id_path: id_path.to_owned(),
         number_path: crate::fresh::number_of(out.form.as_str()).to_owned(),
         push: None,
         send: None,
@@ -143,6 +144,7 @@ fn controls(side: &Side<'_>, policy: &MakePolicy, out: &mut Target, findings: &m
             Some("BatchCount") if text.trim() != "0" && text.trim() != "1" => refuse(Control::Threads),
             Some("InterationFlags") => flags(entry, &text, out, findings),
             Some("IgnoreInterationFlag") => out.options.ignore_interaction = yes,
+            Some("IsVerifyProcInst") => out.options.verify_proc_inst = yes,
             Some("IsAutoSubmitAndAudit") if yes == Some(true) => then = vec![Step::Submit, Step::Audit],
             Some("Operation") => match text.trim().to_ascii_lowercase().as_str() {
                 "audit" => then = vec![Step::Submit, Step::Audit],
@@ -192,6 +194,10 @@ impl Check<'_, '_> {
     pub(super) fn all(&mut self, fields: &[Field], list: Option<&str>) {
         for field in fields {
             if field.kind == Kind::List && !field.children.is_empty() {
+                if let (Some(outer), Some(inner)) = (list, inner_list(field)) {
+                    let (name, list, inner) = (field.name.clone(), outer.to_owned(), inner.to_owned());
+                    self.findings.refuse(field.at.clone(), MakeProblem::ListInList { name, list, inner });
+                }
                 self.all(&field.children, inner_list(field).or(list));
                 continue;
             }

@@ -364,3 +364,105 @@ fn what_a_plan_names_to_be_compared_may_be_fields_of_its_lines() {
     assert_eq!(make.compared(), ["FDate"]);
     assert_eq!(make.compared_lines()[0].columns, lists[0].columns[..1]);
 }
+
+#[test]
+fn texts_of_several_languages_become_pairs_and_json_stays_as_it_is() {
+    let of = |parser: &str, note: &str| {
+        let field = json!({"field": "FName", "type": "array", "value": "{{FNote}}", "parser": {"name": parser}});
+        let mut request = usual();
+        request[4] = field;
+        let mut lines = LINES;
+        for line in &mut lines {
+            line[4] = note;
+        }
+        body(&runnable(&plan(request, vec![], policy())), &lines)
+    };
+    let names = "{\"2052\":\"轴\n承\",\"1033\":\"bearing\",\"007\":12345678901234567.890}";
+    let made = of("ConvertJson", names).unwrap();
+    let wanted = r#""FName":[{"Key":2052,"Value":"轴承"},{"Key":1033,"Value":"bearing"},{"Key":"007","Value":12345678901234567.890}]"#;
+    assert!(made.contains(wanted), "{made}");
+    assert!(of("ConvertJson", "[1]").unwrap_err().contains("FName: the value is no JSON object"));
+    assert!(of("JsonParser", "[1]").unwrap().contains(r#""FName":[1]"#));
+}
+
+#[test]
+fn two_stages_are_named_in_either_way_of_writing() {
+    for parser in [
+        json!({"name": "ConvertTwoStageObjectParser", "params": "value,phone"}),
+        json!({"name": "ConvertTwoStageObjectParser", "params1": "value", "params2": "phone"}),
+    ] {
+        let mut request = usual();
+        request[4] = json!({"field": "FTel", "type": "string", "value": "{{FNote}}", "parser": parser});
+        let mut lines = LINES;
+        for line in &mut lines {
+            line[4] = "138";
+        }
+        let made = body(&runnable(&plan(request, vec![], policy())), &lines).unwrap();
+        assert!(made.contains(r#""FTel":{"value":{"phone":"138"}}"#), "{made}");
+    }
+}
+
+#[test]
+fn base_data_is_made_and_never_changed_whatever_its_id_is_called() {
+    for (form, id) in [("BD_MATERIAL", "FMATERIALID"), ("BD_STOCK", "FStockID"), ("BD_Empinfo", "FID")] {
+        let with = |value: Value| {
+            let request = vec![entry(id, "int", value), entry("FNumber", "string", json!("N-{{FBillNo}}"))];
+            let mut plan = plan(request, vec![], json!({"key": {"number": "FNumber", "unique": true}}));
+            plan["target"]["otherRequest"][0]["value"] = json!(form);
+            plan
+        };
+        let refused = read(&with(json!("{{FID}}")));
+        assert!(refused.blocking.iter().any(|problem| problem.to_string().contains("save over")), "{form}");
+        // A zero is how clients say that there is none.
+        assert_eq!(body(&runnable(&with(json!("0"))), &LINES).unwrap(), r#"{"FNumber":"N-XSCKD000007"}"#);
+    }
+}
+
+#[test]
+fn an_audit_that_does_not_look_for_workflows_is_one_of_bills_that_are_made_too() {
+    let controls = vec![entry("IsVerifyProcInst", "bool", json!("false"))];
+    let plan = runnable(&plan(usual(), controls, policy()));
+    assert_eq!(plan.target.options.verify_proc_inst, Some(false));
+}
+
+#[test]
+fn a_list_in_two_parts_is_one_list_and_compared_by_what_all_its_lines_hold() {
+    let mut request = usual();
+    request.push(json!({"field": "FInStockEntry", "type": "array", "value": "", "children": [
+        wrapped("FMaterialId", "FREIGHT"),
+        entry("FRealQty", "float", json!("1")),
+    ]}));
+    let plan = runnable(&plan(request, vec![], policy()));
+    let made = body(&plan, &LINES).unwrap();
+    assert!(
+        made.ends_with(r#""FTaxPrice":13950617158395061.7158},{"FMaterialId":{"FNumber":"FREIGHT"},"FRealQty":1}]}"#),
+        "{made}"
+    );
+    let lines = plan.target.make.as_deref().unwrap().mapping.comparable_lines();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].columns, ["FMaterialId.FNumber", "FRealQty", "FTaxPrice"]);
+    let line = |material: &str, qty: &str| vec![material.to_owned(), qty.to_owned(), "9".to_owned()];
+    let there = [line("M-1", "12.5"), line("FREIGHT", "1"), line("M-2", "3")];
+    assert_eq!(lines_differ(&made, &lines[0], &there), None);
+    assert!(lines_differ(&made, &lines[0], &there[..2]).is_some());
+}
+
+#[test]
+fn a_list_in_a_line_is_of_that_line_and_has_no_rows_of_its_own() {
+    let inner = |value: &str| {
+        json!({"field": "FSerials", "type": "array", "value": value, "children": [
+            entry("FOf", "string", json!("{{details.FEntity_FMaterialID_FNumber}}"))]})
+    };
+    let with = |value: &str| {
+        let mut request = usual();
+        request[5]["children"] = json!([entry("FRealQty", "float", json!("{{details.FRealQty}}")), inner(value)]);
+        plan(request, vec![], policy())
+    };
+    let made = body(&runnable(&with("")), &LINES).unwrap();
+    let wanted = r#"[{"FRealQty":12.5000000000,"FSerials":[{"FOf":"M-1"}]},{"FRealQty":3,"FSerials":[{"FOf":"M-2"}]}]"#;
+    assert!(made.contains(wanted), "{made}");
+    for named in ["details", "serials"] {
+        let said: Vec<String> = read(&with(named)).blocking.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|said| said.contains("stands in the list `details`")), "{said:?}");
+    }
+}

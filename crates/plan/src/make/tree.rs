@@ -12,7 +12,7 @@ use crate::source::is_name;
 use crate::vendor::Side;
 
 /// Controls of the call; every other entry of `otherRequest` with a value is refused.
-pub(super) const CONTROLS: [&str; 20] = [
+pub(super) const CONTROLS: [&str; 21] = [
     "FormId",
     "Operation",
     "IsAutoSubmitAndAudit",
@@ -33,14 +33,21 @@ pub(super) const CONTROLS: [&str; 20] = [
     "Creator",
     "Model",
     "NetworkCtrl",
+    "IsVerifyProcInst",
 ];
 
 /// Levels of a body at most.
 const DEEPEST: usize = 8;
 
 const TYPES: [&str; 9] = ["string", "int", "float", "number", "decimal", "bool", "boolean", "object", "array"];
-const PARSERS: [&str; 5] =
-    ["ConvertObjectParser", "ConvertTwoStageObjectParser", "StringToArray", "ArrayToString", "ConvertJson"];
+const PARSERS: [&str; 6] = [
+    "ConvertObjectParser",
+    "ConvertTwoStageObjectParser",
+    "StringToArray",
+    "ArrayToString",
+    "ConvertJson",
+    "JsonParser",
+];
 
 /// One entry on its way into the tree.
 struct Leaf {
@@ -51,23 +58,23 @@ struct Leaf {
 
 /// The tree of the body.
 ///
-/// `controls`: names at the root that say how the ERP is called; `None` where another system is, which has none.
-pub(super) fn tree(side: &Side<'_>, controls: Option<&[&str]>, findings: &mut Findings) -> Vec<Field> {
+/// `kingdee`: names at the root that say how the ERP is called, and where the form keeps its internal id; `None` where another system
+/// is, which has neither.
+pub(super) fn tree(side: &Side<'_>, kingdee: Option<(&[&str], &str)>, findings: &mut Findings) -> Vec<Field> {
     let at = side.path("request");
     let raw = side.raw.get("request").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let leaves = level(raw, (&at, controls.unwrap_or_default()), 1, findings);
+    let leaves = level(raw, (&at, kingdee.map_or(&[][..], |(controls, _)| controls)), 1, findings);
     let top = assemble(leaves, &at, findings);
     twice(&top, findings);
     shapes(&top, findings);
-    if controls.is_none() {
-        return top;
-    }
-    for field in top.iter().filter(|f| matches!(f.name.to_ascii_uppercase().as_str(), "FID" | "ID")) {
+    let Some((_, id)) = kingdee else { return top };
+    let is_id = |field: &Field| ["FID", "ID", id].iter().any(|name| field.name.eq_ignore_ascii_case(name));
+    for field in top.iter().filter(|field| is_id(field)) {
         if !matches!(field.value.trim(), "" | "0") || !matches!(field.default.trim(), "" | "0") {
             findings.refuse(field.at.clone(), MakeProblem::Update { field: field.name.clone() });
         }
     }
-    top.into_iter().filter(|f| !matches!(f.name.to_ascii_uppercase().as_str(), "FID" | "ID")).collect()
+    top.into_iter().filter(|field| !is_id(field)).collect()
 }
 
 fn level(raw: &[Value], (at, controls): (&str, &[&str]), depth: usize, findings: &mut Findings) -> Vec<Leaf> {
@@ -129,9 +136,12 @@ fn assemble(leaves: Vec<Leaf>, at: &str, findings: &mut Findings) -> Vec<Field> 
     fields.into_iter().flatten().collect()
 }
 
+/// Refuses a field that stands twice. A list may: its rows are those of the first entry, then those of the next.
 fn twice(fields: &[Field], findings: &mut Findings) {
+    let is_list = |field: &Field| field.kind == Kind::List && !field.children.is_empty();
     for (n, field) in fields.iter().enumerate() {
-        if fields.iter().take(n).any(|other| other.name.eq_ignore_ascii_case(&field.name)) {
+        let same = |other: &&Field| other.name.eq_ignore_ascii_case(&field.name);
+        if fields.iter().take(n).filter(same).any(|other| !(is_list(other) && is_list(field))) {
             findings.refuse(field.at.clone(), MakeProblem::FieldTwice { name: field.name.clone() });
         }
         twice(&field.children, findings);
@@ -229,10 +239,11 @@ fn parser(map: &Map<String, Value>, at: &str, findings: &mut Findings) -> Option
     if name.is_empty() {
         return Some(None);
     }
+    let numbered = || ["params1", "params2"].iter().filter_map(|key| text_at(raw.get(*key))).collect();
     let params: Vec<String> = match raw.get("params").or(raw.get("param")) {
         Some(Value::Array(all)) => all.iter().map(|p| scalar(Some(p))).collect(),
         Some(other) => scalar(Some(other)).split(',').map(|p| p.trim().to_owned()).collect(),
-        None => Vec::new(),
+        None => numbered(),
     };
     let sign =
         || raw.get("params").map(|p| scalar(Some(p))).filter(|p| !p.is_empty()).unwrap_or_else(|| ",".to_owned());
@@ -248,7 +259,8 @@ fn parser(map: &Map<String, Value>, at: &str, findings: &mut Findings) -> Option
         }
         ("StringToArray", _) => Parser::Split(sign()),
         ("ArrayToString", _) => Parser::Join(sign()),
-        ("ConvertJson" | "JsonParser" | "JSON", _) => Parser::Json,
+        ("ConvertJson", _) => Parser::Pairs,
+        ("JsonParser" | "JSON", _) => Parser::Json,
         _ => {
             let suggest = Suggest { near: nearest(&name, &PARSERS), known: &PARSERS };
             findings.refuse(at, MakeProblem::Parser { name, suggest });

@@ -14,6 +14,7 @@ pub enum BodyFault {
     Digits { field: String, n: usize },
     NotTruth { field: String, value: String },
     NotJson { field: String },
+    NotPairs { field: String },
     NotOneValue { field: String, column: String, n: usize },
     Unquoted { field: String, value: String },
     Function { field: String, value: String, why: FunctionFault },
@@ -39,6 +40,7 @@ impl BodyFault {
             | Self::Digits { field, .. }
             | Self::NotTruth { field, .. }
             | Self::NotJson { field }
+            | Self::NotPairs { field }
             | Self::NotOneValue { field, .. }
             | Self::Unquoted { field, .. }
             | Self::Function { field, .. }
@@ -76,6 +78,9 @@ impl BodyFault {
                 format!("{field}：“{value}”不是 true 或 false"),
             ),
             Self::NotJson { field } => pick(format!("{field}: the value is no JSON"), format!("{field}：值不是 JSON")),
+            Self::NotPairs { field } => {
+                pick(format!("{field}: the value is no JSON object"), format!("{field}：值不是 JSON 对象"))
+            }
             Self::NotOneValue { field, column, n } => pick(
                 format!(
                     "{field}: the {n} rows of the record hold different values of {column} where one is expected: put the field into the list"
@@ -160,6 +165,7 @@ impl BodyFault {
             | Self::Digits { .. }
             | Self::NotTruth { .. }
             | Self::NotJson { .. }
+            | Self::NotPairs { .. }
             | Self::NotOneValue { .. }
             | Self::Unquoted { .. }
             | Self::Function { .. } => String::new(),

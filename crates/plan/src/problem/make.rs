@@ -38,6 +38,7 @@ pub enum MakeProblem {
     ListName { name: String },
     Hole { name: String, near: Option<String> },
     ListOutside { name: String, list: String },
+    ListInList { name: String, list: String, inner: String },
     Template(TemplateFault),
     Function(FunctionFault),
     LinkShape { value: String },
@@ -49,6 +50,7 @@ pub enum MakeProblem {
     RuleOfOtherForm { rule: String, form: String },
     NoTargetForm,
     WholeBills,
+    PartOfBills { field: String },
     PushedDraft,
     PushedAlone,
     NotTheRecord { text: String, want: String },
@@ -230,6 +232,13 @@ sentences! {
                 format!("`{name}` is a value of every row of `{list}` and stands outside of it"),
                 "write the column without the list's name, or move the field into the list",
             ), (format!("`{name}` 是 `{list}` 每一行的值，却写在列表之外"), "请去掉列表名，或把字段移入列表");
+    P::ListInList { name, list, inner } => (
+                format!("the list `{name}` stands in the list `{list}` and names rows of its own, `{inner}`; a record has one list of rows"),
+                "leave its value empty: then it is one row of its line",
+            ), (
+                format!("列表 `{name}` 位于列表 `{list}` 之内，又指定了自己的行 `{inner}`；一条记录只有一组行"),
+                "请把 value 留空：则每行带一行下级",
+            );
     P::Template(fault) => fault.words(false), fault.words(true);
     P::Function(fault) =>
         (format!("_function: {fault}"), "correct the expression"),
@@ -261,6 +270,10 @@ sentences! {
                 "请在 target.otherRequest 中写 {\"field\": \"TargetFormId\", \"value\": \"AR_receivable\"}",
             );
     P::WholeBills => ("lines are not pushed one by one: only whole bills are", "leave `EntryIds` empty"), ("不按分录下推，只下推整单", "`EntryIds` 请留空");
+    P::PartOfBills { field } => (
+                format!("{field} looks like a field of the lines, and whole bills are pushed: also the lines that this leaves out"),
+                "select whole bills, by fields of the head",
+            ), (format!("{field} 像是分录字段，而下推的是整单，包括被它排除的分录"), "请按单据头字段选择整单");
     P::PushedDraft => (
                 "a draft has no number and is found by nobody: what cannot be saved is refused instead",
                 "\"value\": \"false\"",

@@ -61,7 +61,7 @@ pub fn is_query(raw: &Map<String, Value>) -> bool {
 }
 
 /// Reads the query side.
-pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> SourceRead {
+pub fn read(side: &Side<'_>, (policy, views): (&PolicyRead, bool), findings: &mut Findings) -> SourceRead {
     if let Some(name) = &policy.take {
         return handed_in::read(side, name, policy, findings);
     }
@@ -77,7 +77,7 @@ pub fn read(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> So
     }
 
     out.source.form = form(side, findings);
-    out.source.columns = columns(side, policy, findings);
+    out.source.columns = columns(side, (policy, views), findings);
     let keys = keys::of(side, policy, &out.source);
     (out.source.id_path, out.source.number_path) = (keys.id, keys.number);
     if let Some(why) = keys.passed_over {
@@ -132,17 +132,20 @@ pub fn is_path(text: &str) -> bool {
     text.split('.').all(is_name)
 }
 
-fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec<Column> {
+/// Refuses controls of a query that there are none of.
+fn refuse_strays<'a>(others: impl Iterator<Item = &'a Entry>, findings: &mut Findings) {
+    for stray in others.filter(|e| e.list == List::OtherRequest && !e.container && e.value.is_some()) {
+        let suggest = Suggest { near: nearest(&stray.field, &CONTROLS), known: &CONTROLS };
+        findings.refuse(stray.at.clone(), Problem::NoControl { field: stray.field.clone(), suggest });
+    }
+}
+
+fn columns(side: &Side<'_>, (policy, views): (&PolicyRead, bool), findings: &mut Findings) -> Vec<Column> {
     let is_control = |e: &&Entry| CONTROLS.iter().any(|c| e.field.eq_ignore_ascii_case(c));
     let asked: Vec<&Entry> =
         side.asked.iter().filter(|e| e.list == List::Request && !e.container && !is_control(e)).collect();
     let response: Vec<&Entry> = side.response.iter().filter(|e| !e.container).collect();
-    for stray in side.asked.iter().filter(|e| e.list == List::OtherRequest && !e.container && !is_control(e)) {
-        if stray.value.is_some() {
-            let suggest = Suggest { near: nearest(&stray.field, &CONTROLS), known: &CONTROLS };
-            findings.refuse(stray.at.clone(), Problem::NoControl { field: stray.field.clone(), suggest });
-        }
-    }
+    refuse_strays(side.asked.iter().filter(|e| !is_control(e)), findings);
 
     let mut out: Vec<Column> = Vec::new();
     let label = |key: &str, own: &str| policy.labels.get(key).cloned().unwrap_or_else(|| own.to_owned());
@@ -183,9 +186,16 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
             Some(text) if from_request => {
                 findings.refuse(entry.at.clone(), Problem::ColumnWithoutPath { field: entry.field.clone(), text })
             }
-            None if entry.field.starts_with('F') && is_path(&entry.field) => {
+            None if is_key(&entry.field) => {
                 let path = dotted(&entry.field);
                 findings.note(entry.at.clone(), format!("no value: asked for as {path}"));
+                add(&entry.field, &path, &entry.label, &entry.at, findings);
+            }
+            None if views
+                && !from_request
+                && let Some(path) = viewed(&entry.field) =>
+            {
+                findings.note(entry.at.clone(), format!("a name as View gives it: asked for as {path}"));
                 add(&entry.field, &path, &entry.label, &entry.at, findings);
             }
             _ => findings.note(
@@ -195,6 +205,26 @@ fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec
         }
     }
     out
+}
+
+/// Whether a name is that of a field in a query: `F` and no small letter behind it, which names of View may have (`ForbidStatus`).
+fn is_key(name: &str) -> bool {
+    let behind = name.strip_prefix('F').and_then(|rest| rest.chars().next());
+    is_path(name) && behind.is_some_and(|c| !c.is_lowercase())
+}
+
+/// The path of a field that is named as View names it, as plans of 逐个单据查询 do: `BillNo` → `FBillNo`, `CreateOrgId_Number` →
+/// `FCreateOrgId.FNumber`. `CreateOrgId_Id` is the internal id, which a query gives for the field itself.
+fn viewed(name: &str) -> Option<String> {
+    if !name.starts_with(|c: char| c.is_ascii_uppercase()) || !is_path(name) {
+        return None;
+    }
+    let (base, property) = name.rsplit_once('_').unwrap_or((name, ""));
+    Some(match property {
+        "Id" => format!("F{base}"),
+        "Number" | "Name" => format!("F{base}.F{property}"),
+        _ => format!("F{name}"),
+    })
 }
 
 /// `FSaleOrgId_FNumber` → `FSaleOrgId.FNumber`: how the vendor spells a property of base data as a key.

@@ -50,7 +50,7 @@ texts! {
     col_oldest col_open col_outcome col_plan col_reason col_result col_state col_took col_trend close_it columns_title sort_by show_hide sort_up sort_down sorted_first col_what col_when col_who colon
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked confirm_nothing confirm_read confirm_record
-    bodies bodies_first bodies_none bodies_title by_key unmade same_key
+    bodies bodies_first bodies_none bodies_title by_key unmade same_key not_compared
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined due due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
@@ -71,7 +71,7 @@ texts! {
     reason_wanted recent_failures refused refused_busy refused_not_confirmed refused_nothing refused_read_only
     refused_role second_person second_hint consented refused_store reloading remedy remedy_hint remedy_alone request resolve_title resolved resolved_before response results_empty results_pruned quicker results_none results_none_2
     resume_short resume_title resume_what resume_what_2 resuming retry_at retry_busy retry_do retry_nothing retry_title
-    retry_what revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
+    retry_what begins_with revision revision_lost revision_newest revision_newest_is revision_original revision_original_is
     revision_which run run_awaiting run_cancelled run_clean run_collect_failed run_collecting run_declined
     run_empty run_failed run_interrupted run_paused run_settling run_skipped run_some_skipped run_stopped run_unknown run_with_title run_working
     said_by_0_1_0 scan_stopped scanning server_time server_time_ahead session set since since_hint skipped skipped_short slowed slowed_held status status_c

@@ -151,6 +151,13 @@ fn to_make(shared: &Shared, set: &Collected) -> Vec<Line> {
         let keys: Vec<String> = set.doubles.iter().map(|key| words::shown(key)).collect();
         lines.push(vec![(Role::Warning, fill(t.same_key, &[&keys.join(" ")]))]);
     }
+    if !set.not_compared.is_empty() {
+        let fields: Vec<String> = set.not_compared.iter().map(|field| words::shown(field)).collect();
+        let text = fill(t.not_compared, &[&fields.join(" ")]);
+        let width = usize::from(shared.size.0.saturating_sub(6).min(100));
+        let wrapped = shared.setup.glyphs.wrap(&text, width, NAMES);
+        lines.extend(wrapped.into_iter().map(|line| vec![(Role::Warning, line)]));
+    }
     lines
 }
 

@@ -24,8 +24,11 @@ use skydeck_core::domain::cause::{Cause, Repeat};
 use skydeck_core::domain::command::{Command, Selection};
 use skydeck_core::domain::filter::{Filter, Key as FilterKey, Term, Test};
 use skydeck_core::domain::ids::{OpId, PlanId, WorkKey};
+use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{Answer, PageRequest, Query, RevisionRow, Scope};
+use skydeck_core::domain::reached;
 use skydeck_core::domain::run::{BillRow, Revision};
+use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
 
 use super::dialog::{UNREAD, answer, dialog};
@@ -61,8 +64,14 @@ pub(super) struct Retry {
     error: Option<String>,
     opened: Ts,
     revision: Revision,
+    /// Of bills that are made: the step that each begins with, by its place, and how many begin there.
+    begins: BTreeMap<usize, (Step, u64)>,
+    /// Not all of them were looked at for that.
+    begins_more: bool,
     /// Counts what an order of the same selection means.
     counter: Option<Counter>,
+    /// Where the first rows of that selection are asked for, to see which step each begins with.
+    looks: bool,
     /// Revisions the bills were tried under, where they are not the newest of their plan.
     older: Vec<RevisionRow>,
 }
@@ -90,7 +99,10 @@ impl Retry {
             opened: desk.shared.now,
             revision: Revision::Newest,
             older: Vec::new(),
+            begins: BTreeMap::new(),
+            begins_more: false,
             counter: None,
+            looks: false,
             selection,
         };
         // A read-back calls nothing that a plan could word in another way.
@@ -120,7 +132,9 @@ impl Retry {
     fn add<'a>(&mut self, shared: &Shared, rows: impl Iterator<Item = &'a BillRow>, more: bool) {
         self.counted = true;
         self.more = more;
+        self.begins_more = more;
         for row in rows {
+            self.begin(shared, row);
             let Some(outcome) = row.state.outcome() else { continue };
             self.matched += 1;
             let (fate, slot, group) = self.fate(shared, outcome);
@@ -132,6 +146,40 @@ impl Retry {
                 self.plans.insert(row.plan.clone());
             }
         }
+    }
+
+    /// Counts the step that a bill begins with.
+    fn begin(&mut self, shared: &Shared, row: &BillRow) {
+        let Some(outcome) = row.state.outcome().filter(|_| !self.verify) else { return };
+        let tried = matches!(self.fate(shared, outcome).0, Fate::Tried | Fate::ReadAgain);
+        if let Some((at, step)) = reached::begins_with(row).filter(|_| tried) {
+            self.begins.entry(at).or_insert((step, 0)).1 += 1;
+        }
+    }
+
+    /// The first rows of a selection that was counted by the store alone, once it is known that bills of it are made.
+    fn first_rows(&mut self) -> Option<Query> {
+        let makes = self.ops.iter().any(|op| operation_words::made_form(op).is_some());
+        if self.looks || self.verify || !makes || !self.counter.as_ref().is_some_and(Counter::is_done) {
+            return None;
+        }
+        let Selection::Matching { run: None, filter, .. } = &self.selection else { return None };
+        self.looks = true;
+        Some(Query::Bills { scope: Scope::Ledger, filter: filter.clone(), page: PageRequest::first(LOOK) })
+    }
+
+    /// The steps that bills begin with, where they are made.
+    fn begins_line(&self, shared: &Shared) -> Option<Vec<(Role, String)>> {
+        if self.begins.is_empty() {
+            return None;
+        }
+        let lang = shared.lang.language();
+        let steps =
+            self.begins.values().map(|(step, n)| format!("{} {}", reached::does(*step, lang), format::count(*n)));
+        let steps: Vec<String> = steps.collect();
+        let plus = if self.begins_more { "+" } else { "" };
+        let t = shared.t();
+        Some(vec![(Role::Dim, format!("{} ", t.begins_with)), (Role::Text, format!("{}{plus}", steps.join(" · ")))])
     }
 
     /// Takes what was counted so far. An entry of the ledger is one that nothing resolved.
@@ -285,6 +333,9 @@ impl Overlay for Retry {
         if let Some(query) = self.counter.as_mut().and_then(Counter::query) {
             shared.ask(query, Asked::Counting, effects);
         }
+        if let Some(query) = self.first_rows() {
+            shared.ask(query, Asked::Begins, effects);
+        }
     }
 
     fn answer(&mut self, shared: &Shared, what: Asked, answer: Result<Answer, String>) -> bool {
@@ -299,6 +350,13 @@ impl Overlay for Retry {
                 let more = page.more || page.stopped_at.is_some();
                 self.add(shared, page.rows.iter().map(|(_, row)| row), more);
             }
+            (Asked::Begins, Ok(Answer::Bills(page))) => {
+                self.begins.clear();
+                self.begins_more = page.more || page.stopped_at.is_some();
+                for (_, row) in &page.rows {
+                    self.begin(shared, row);
+                }
+            }
             (Asked::Counting, Err(error)) => {
                 self.counted = true;
                 self.error = Some(error);
@@ -306,7 +364,7 @@ impl Overlay for Retry {
             (Asked::Revisions, Ok(Answer::Revisions(rows))) => {
                 self.older = rows.into_iter().filter(RevisionRow::differs).collect();
             }
-            (Asked::Counting | Asked::Revisions, Ok(_)) => return false,
+            (Asked::Counting | Asked::Revisions | Asked::Begins, Ok(_)) => return false,
             // The question of an overlay before this one; or one for revisions that failed: without an answer there is no
             // choice, the newest is taken, and nothing is said about them.
             _ => {}
@@ -331,6 +389,7 @@ impl Overlay for Retry {
                 (Role::Accent, format!("{}{plus}", format::count(self.eligible()))),
             ]);
             lines.extend(self.count_lines(shared));
+            lines.extend(self.begins_line(shared));
         }
         lines.push(Vec::new());
         let keys = if self.is_void() {

@@ -39,6 +39,8 @@ pub(crate) enum Asked {
     Groups,
     Run,
     Counting,
+    /// The step that a retry begins with, of the first bills that match.
+    Begins,
     Revisions,
     CompareOld,
     CompareNew,
@@ -56,8 +58,9 @@ pub(crate) enum Asked {
 
 impl Asked {
     /// Questions of what lies over a pane.
-    pub const OF_OVERLAYS: [Self; 9] = [
+    pub const OF_OVERLAYS: [Self; 10] = [
         Self::Counting,
+        Self::Begins,
         Self::Revisions,
         Self::CompareOld,
         Self::CompareNew,

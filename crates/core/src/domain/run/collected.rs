@@ -61,6 +61,9 @@ pub struct Collected {
     /// Keys that two records of the set share: no call is made for either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubles: Vec<String>,
+    /// Fields that are sent and that the form cannot be asked for: what is there is compared without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
     /// Of a run over a list of bill numbers: which of them it has no bill of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Box<Listed>>,
