@@ -259,7 +259,9 @@ fn http_client(
     known: &Known,
 ) -> Result<Arc<dyn Erp>, Stop> {
     let env = config.environment.id.clone();
-    secret.iter().for_each(|secret| known.add(secret));
+    if let Some(secret) = &secret {
+        known.add(secret);
+    }
     // Only how it is reached is used of it.
     let nobody = SignIn::Password { password: SecretString::default() };
     let mut reach = ClientConfig::new(env.clone(), &config.url, "", "", nobody);
