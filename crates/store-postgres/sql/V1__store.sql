@@ -82,6 +82,7 @@ create table run (
   waiting int8 not null,
   not_reached int8 not null,
   live bytea not null,
+  sort bytea,                     -- of a closed run: what filters ask of it, then its number
   constraint the_sum_closes check (found = done + already + skipped + failed + unknown + waiting + not_reached),
   constraint no_column_below_zero
     check (least(found, done, already, skipped, failed, unknown, waiting, not_reached) >= 0)
@@ -90,6 +91,7 @@ create table run (
 create table run_head (no int4 primary key references run, rec bytea not null);
 create index run_of_plan on run (plan, no);
 create index run_open on run (no) where closed is null;
+create index run_sort on run (sort) where sort is not null;
 
 -- A bill in a run.
 create table bill_row (

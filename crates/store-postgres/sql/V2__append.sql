@@ -6,7 +6,8 @@ create type known_v1 as (env text, form text, fk bytea, last int8);
 create type name_v1 as (kind int2, no int4, a text, b text, c text);
 create type rev_v1 as (rev text, body bytea);
 create type run_v1 as (no int4, id text, plan int4, family int4, kind text, state text, counts boolean, opened int8, closed int8,
-  found int8, done int8, already int8, skipped int8, failed int8, unknown int8, waiting int8, not_reached int8, live bytea);
+  found int8, done int8, already int8, skipped int8, failed int8, unknown int8, waiting int8, not_reached int8, live bytea,
+  sort bytea);
 create type run_head_v1 as (no int4, rec bytea);
 create type bill_row_v1 as (run int4, fk bytea, fid text, no text, slot int2, trying boolean, cause text, attempts int4, at int8,
   h_seq int8, h_place int4, rec bytea);
@@ -87,13 +88,13 @@ begin
   insert into family (no, env, form, op) select no, a, b, c from unnest(p_names) where kind = 3;
   insert into plan_rev (rev, body) select rev, body from unnest(p_revs) on conflict (rev) do update set body = excluded.body;
   insert into run (no, id, plan, family, kind, state, counts, opened, closed, found, done, already, skipped, failed, unknown, waiting,
-      not_reached, live)
+      not_reached, live, sort)
     select no, id, plan, family, kind, state, counts, opened, closed, found, done, already, skipped, failed, unknown, waiting,
-      not_reached, live from unnest(p_runs)
+      not_reached, live, sort from unnest(p_runs)
     on conflict (no) do update set state = excluded.state, counts = excluded.counts, closed = excluded.closed, found = excluded.found,
       done = excluded.done, already = excluded.already, skipped = excluded.skipped, failed = excluded.failed,
       unknown = excluded.unknown, waiting = excluded.waiting, not_reached = excluded.not_reached,
-      live = excluded.live;
+      live = excluded.live, sort = excluded.sort;
   insert into run_head (no, rec) select no, rec from unnest(p_heads) on conflict (no) do update set rec = excluded.rec;
   insert into bill_row (run, fk, fid, no, slot, trying, cause, attempts, at, h_seq, h_place, rec)
     select run, fk, fid, no, slot, trying, cause, attempts, at, h_seq, h_place, rec from unnest(p_rows)

@@ -56,6 +56,7 @@ fn is_of_list(at: &[u8]) -> bool {
     let lists = [
         key::OPEN,
         key::RUN_OF_PLAN,
+        key::RUN_SORT,
         key::SLOT,
         key::TRYING,
         key::HISTORY,

@@ -14,6 +14,7 @@ use skydeck_core::domain::run::{Mark, RunKind, RunState};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{Change, transition};
+use skydeck_store::index::entries::sort_key;
 use skydeck_store::index::key::{self, Dict, read_text, slot_byte, u64_at};
 use skydeck_store::index::kv::Batch;
 use skydeck_store::index::row::{BillRec, KnownRec, RunLiveRec, RunRec, places};
@@ -234,6 +235,7 @@ impl Effects<'_> {
             waiting: signed(tally.waiting),
             not_reached: signed(tally.not_reached),
             live: value.to_vec(),
+            sort: live.s.is_closed().then(|| sort_key(no.cast_unsigned(), head, &live).split_off(1)),
         });
         Ok(())
     }
@@ -299,6 +301,7 @@ impl Effects<'_> {
                 | key::RUN_ID
                 | key::OPEN
                 | key::RUN_OF_PLAN
+                | key::RUN_SORT
                 | key::SLOT
                 | key::TRYING
                 | key::HISTORY

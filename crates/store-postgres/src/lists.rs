@@ -4,13 +4,15 @@
 
 use std::ops::Bound;
 
-use skydeck_core::domain::ids::OpId;
+use skydeck_core::domain::ids::{OpId, RunId};
 use skydeck_core::domain::time::Ts;
 use skydeck_store::StoreError;
+use skydeck_store::index::entries::run_id_key;
 use skydeck_store::index::key::{self, Dict, Key, ts_bits};
 use skydeck_store::index::kv::Entry;
 use skydeck_store::index::names::family_text;
 use tokio_postgres::Row;
+use ulid::Ulid;
 
 use crate::io::Value;
 use crate::span::{Question, Span, moment, number, place, small};
@@ -32,6 +34,8 @@ pub(crate) fn scan(
     match from.first().copied().unwrap_or_default() {
         key::RUN | key::RUN_LIVE | key::OPEN => ask.runs(&cut(1)?),
         key::RUN_OF_PLAN => ask.runs(&cut(3)?),
+        key::RUN_SORT => ask.sorts(&cut(1)?),
+        key::RUN_ID => ask.ids(&cut(1)?),
         key::BILL | key::TRYING => ask.bills(&cut(5)?),
         key::SLOT => ask.bills(&cut(6)?),
         key::HISTORY => ask.history(&cut(1)?),
@@ -214,6 +218,37 @@ impl Ask<'_> {
         let rows = self.rows(question, &["seq"])?;
         let at = |seq: i64| Key::default().raw(span.prefix).raw(&seq.to_be_bytes()).done();
         rows.iter().map(|row| Ok((at(column(row, 0)?), Vec::new()))).collect()
+    }
+
+    /// Runs by their ids, which sort as texts as they do as bytes.
+    fn ids(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {
+        let odd = || StoreError::Read("runs between what are no ids are asked for".to_owned());
+        let mut question = Question::new("select id, no from skydeck.run");
+        for (edge, sign) in span.edges() {
+            let edge: [u8; 16] = edge.try_into().map_err(|_| odd())?;
+            question = question.edge(&["id"], sign, vec![Box::new(Ulid::from_bytes(edge).to_string())]);
+        }
+        let mut entries = Vec::new();
+        for row in self.rows(question, &["id"])? {
+            let (id, no): (String, i32) = (column(&row, 0)?, column(&row, 1)?);
+            let id: RunId = id.parse().map_err(StoreError::Read)?;
+            entries.push((run_id_key(id), no.to_be_bytes().to_vec()));
+        }
+        Ok(entries)
+    }
+
+    /// Closed runs by what filters ask of them.
+    fn sorts(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {
+        let mut question = Question::new("select sort from skydeck.run").only("sort is not null");
+        for (edge, sign) in span.edges() {
+            question = question.edge(&["sort"], sign, vec![Box::new(edge.to_vec())]);
+        }
+        let mut entries = Vec::new();
+        for row in self.rows(question, &["sort"])? {
+            let sort: Vec<u8> = column(&row, 0)?;
+            entries.push((Key::default().raw(span.prefix).raw(&sort).done(), Vec::new()));
+        }
+        Ok(entries)
     }
 
     fn numbers(&self, span: &Span<'_>) -> Result<Vec<Entry>, StoreError> {

@@ -68,6 +68,7 @@ pub(crate) struct RunIn {
     pub waiting: i64,
     pub not_reached: i64,
     pub live: Vec<u8>,
+    pub sort: Option<Vec<u8>>,
 }
 
 #[derive(Debug, ToSql)]

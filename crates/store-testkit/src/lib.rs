@@ -156,6 +156,7 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(runs::a_head_that_neither_names_its_operation_nor_has_a_kept_plan_is_marked),
     promise!(runs::runs_that_nobody_saw_come_to_nothing_stand_with_since_when_until_one_goes_through),
     promise!(run_lines::runs_are_listed_by_days_and_empty_ones_in_one_line_whichever_way_pages_go),
+    promise!(run_lines::a_filter_that_few_runs_pass_reads_few_however_many_there_are),
     promise!(run_lines::a_filter_by_time_reads_no_run_of_another_and_one_that_is_not_folded_gives_runs_alone),
     promise!(bills::our_own_submit_moves_the_revision_and_nothing_else_does),
     promise!(bills::a_bill_is_found_by_number_and_tells_its_whole_life),

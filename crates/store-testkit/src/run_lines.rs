@@ -111,6 +111,8 @@ pub(super) fn runs_are_listed_by_days_and_empty_ones_in_one_line_whichever_way_p
     let all = block(b.store.runs(None, &PageRequest::first(1000))).unwrap();
     let rows: Vec<RunRow> = all.rows.into_iter().map(|(_, row)| row).collect();
     let some = |rng: &mut Rng| rows[rng.usize(0..rows.len())].head.id;
+    let id = |n: usize| rows[n].head.id.to_string();
+    let named = format!("run:{},{},{} state:empty", id(3), id(4), &id(40)[..25]);
     for filter in [
         "",
         "plan:a",
@@ -121,6 +123,13 @@ pub(super) fn runs_are_listed_by_days_and_empty_ones_in_one_line_whichever_way_p
         "state:some_failed",
         "plan:z",
         "no:*",
+        "-state:empty",
+        "state:empty who:li",
+        "kind:retry,range state:empty,declined -plan:c",
+        "state:complete,open kind:normal",
+        "-plan:b",
+        named.as_str(),
+        "run:zz",
     ] {
         let parsed = Filter::parse(filter).unwrap();
         let open: Vec<RunId> = (0..40).map(|_| some(&mut rng)).collect();
@@ -158,6 +167,47 @@ pub(super) fn runs_are_listed_by_days_and_empty_ones_in_one_line_whichever_way_p
                 assert_eq!(lines(&after.rows), want[i + 1..(i + 3).min(want.len())], "{} `{filter}` {i}", b.name);
                 assert_eq!(lines(&before.rows), want[i.saturating_sub(2)..i], "{} `{filter}` {i}", b.name);
             }
+        }
+    }
+}
+
+pub(super) fn a_filter_that_few_runs_pass_reads_few_however_many_there_are(b: &Bench) {
+    for n in 1..=400 {
+        let by = if n % 2 == 0 { Who::schedule(7) } else { Who::of_person(7, "li", None) };
+        let opened =
+            RunHead { opened: Ts(T0 + n as i64 * HOUR), by, ..head(n, ["a", "b"][n as usize % 2], RunKind::Fresh) };
+        let mut events = vec![Event::RunOpened(Box::new(opened))];
+        match n {
+            7 | 190 => events.push(Event::RunClosed { run: run_id(n), end: RunEnd::Declined }),
+            90 => {}
+            _ => events.push(Event::RunClosed { run: run_id(n), end: RunEnd::Empty }),
+        }
+        b.ok(events);
+    }
+    let id = run_id(33).to_string();
+    for (filter, hits, most) in [
+        ("state:stopped", 0, 1),
+        ("运行状态:有失败", 0, 1),
+        ("who:nobody", 0, 1),
+        ("kind:verify,range", 0, 1),
+        ("plan:c", 0, 1),
+        ("-plan:a,b", 0, 1),
+        ("env:nowhere", 0, 1),
+        ("operation:push state:*", 0, 1),
+        ("plan:a state:declined who:li", 0, 1),
+        ("state:declined", 2, 3),
+        ("-state:empty", 3, 3),
+        ("state:open", 1, 1),
+        ("run:zz", 0, 0),
+        (&format!("run:{id}"), 1, 1),
+        (&format!("run:{} state:declined", &id[..25]), 0, 40),
+    ] {
+        for back in [false, true] {
+            let asked = RunsAsked { filter: Filter::parse(filter).unwrap(), folded: None };
+            let page =
+                block(b.store.run_lines(&asked, &PageRequest { back, ..PageRequest::first(50) }, Ts(T0))).unwrap();
+            assert_eq!((page.rows.len(), page.more), (hits, false), "{} `{filter}` {back}", b.name);
+            assert!(page.scanned <= most, "{} `{filter}` {back}: {}", b.name, page.scanned);
         }
     }
 }

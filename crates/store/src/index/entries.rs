@@ -3,9 +3,12 @@
 //! Invariant: a key is made here and nowhere else, from [`super::key`]'s spaces.
 
 use super::key::{self, Dict, DictNo, Key, RunNo};
+use super::row::{RunLiveRec, RunRec, run_row};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, PlanRev, RunId};
+use skydeck_core::domain::run::{RunEnd, RunKind, RunState};
+use skydeck_core::domain::who::Origin;
 
 /// Key of a run's number.
 pub fn run_id_key(run: RunId) -> Vec<u8> {
@@ -45,6 +48,44 @@ pub fn made_key(env: &EnvId, form: &FormId) -> Vec<u8> {
 /// Key of a run's state.
 pub fn live_key(no: RunNo) -> Vec<u8> {
     Key::new(key::RUN_LIVE).u32(no).done()
+}
+
+/// Where a closed run stands among those of its sort. All that [`skydeck_core::domain::filter::Filter::may_pass_run_like`] reads of a run tells its sort.
+pub fn sort_key(no: RunNo, rec: RunRec, live: &RunLiveRec) -> Vec<u8> {
+    let row = run_row(rec, live);
+    let kind = match row.head.kind {
+        RunKind::Fresh => 0,
+        RunKind::Retry => 1,
+        RunKind::Verify => 2,
+    };
+    let end = match &row.state {
+        RunState::Closed(RunEnd::Completed) => 0,
+        RunState::Closed(RunEnd::Empty) => 1,
+        RunState::Closed(RunEnd::Collected) => 2,
+        RunState::Closed(RunEnd::Cancelled) => 3,
+        RunState::Closed(RunEnd::Declined) => 4,
+        RunState::Closed(RunEnd::Stopped(_)) => 5,
+        RunState::Closed(RunEnd::CollectFailed(_)) => 6,
+        RunState::Collecting
+        | RunState::AwaitingApproval
+        | RunState::Working
+        | RunState::Settling
+        | RunState::Paused(_)
+        | RunState::Interrupted => 7,
+    };
+    let t = &row.tally;
+    let left = [t.failed > 0, t.unknown > 0, t.skipped > 0, t.skipped == t.found];
+    let asked = [row.head.range.is_some(), row.op_unknown];
+    let bits = left.into_iter().chain(asked).enumerate().fold(0, |bits, (n, is)| bits | (u8::from(is) << n));
+    let origin = match row.head.by.origin() {
+        Origin::Person => 0,
+        Origin::Schedule => 1,
+        Origin::Engine => 2,
+    };
+    let names = row.head.by.names();
+    let key = Key::new(key::RUN_SORT).u16(live.p).u16(live.f).byte(kind).byte(end).byte(bits);
+    let key = key.byte(origin).byte(u8::try_from(names.len()).unwrap_or(u8::MAX));
+    names.iter().fold(key, |key, name| key.text(name)).u32(no).done()
 }
 
 /// Key of a bill in a run.

@@ -25,6 +25,8 @@ pub const RUN_LIVE: u8 = b'r';
 pub const OPEN: u8 = b'O';
 /// `p` plan number, run number.
 pub const RUN_OF_PLAN: u8 = b'p';
+/// `q` sort, run number: closed runs by what filters ask of them.
+pub const RUN_SORT: u8 = b'q';
 /// `B` run number, FID → the bill in that run.
 pub const BILL: u8 = b'B';
 /// `S` run number, slot, FID.

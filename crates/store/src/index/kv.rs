@@ -144,6 +144,12 @@ impl<'k, K: Kv + ?Sized> Walk<'k, K> {
         Self { kv, low, high, back, piece: 32, held: Vec::new().into_iter(), done: false }
     }
 
+    /// The same, for one of many walks of which only the first entries are wanted.
+    #[must_use]
+    pub fn few(self) -> Self {
+        Self { piece: 2, ..self }
+    }
+
     /// Walks everything that begins with a prefix.
     pub fn prefix(kv: &'k K, prefix: Vec<u8>, back: bool) -> Self {
         let high = super::key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);

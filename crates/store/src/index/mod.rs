@@ -25,6 +25,7 @@ mod read;
 pub(crate) mod recount;
 pub mod row;
 mod run_list;
+mod run_sorts;
 mod runs;
 pub mod unmoved;
 mod values;

@@ -5,15 +5,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ops::Bound;
 
 use super::Index;
 use super::key::{self, DictNo, Key, RunNo, u32_at, u64_at};
-use super::kv::{Kv, Walk};
+use super::kv::Kv;
 use super::list;
 use super::row::{RunLiveRec, run_row};
+use super::run_sorts::{Source, Stream};
 use crate::StoreError;
-use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::query::{Cursor, Page, PageRequest};
 use skydeck_core::domain::run::{RunEnd, RunKind, RunRow, RunState, Tally};
@@ -77,6 +76,7 @@ struct Place {
 struct Lines<'k, K: Kv> {
     index: &'k Index<K>,
     asked: &'k RunsAsked,
+    source: Source,
     zone: i64,
     now: Ts,
     limit: usize,
@@ -88,10 +88,14 @@ struct Lines<'k, K: Kv> {
 impl<K: Kv> Index<K> {
     /// Runs as people read them, newest first.
     pub fn run_lines(&self, asked: &RunsAsked, request: &PageRequest, now: Ts) -> Result<Page<RunLine>, StoreError> {
+        if !asked.filter.asks_runs() {
+            return Ok(Page::default());
+        }
         let zone = asked.folded.as_ref().map_or(0, |folded| i64::from(folded.zone) * 60_000);
         let lines = Lines {
             index: self,
             asked,
+            source: self.runs_asked(&asked.filter, now)?,
             zone,
             now,
             limit: request.limit as usize,
@@ -99,9 +103,6 @@ impl<K: Kv> Index<K> {
             work: Cell::new(0),
             page: RefCell::default(),
         };
-        if !asked.filter.asks_runs() {
-            return Ok(Page::default());
-        }
         let from = request.cursor.as_ref().map(open).transpose()?;
         if request.back {
             lines.newer(from)?
@@ -113,14 +114,6 @@ impl<K: Kv> Index<K> {
             page.rows.reverse();
         }
         Ok(page)
-    }
-
-    /// What runs are walked over: all of them, or those of the one plan that is asked for.
-    fn runs_asked(&self, filter: &Filter) -> Result<Vec<u8>, StoreError> {
-        Ok(match self.plan_asked(filter)? {
-            0 => vec![key::RUN],
-            plan => Key::new(key::RUN_OF_PLAN).u16(plan).done(),
-        })
     }
 }
 
@@ -159,7 +152,7 @@ impl<K: Kv> Lines<'_, K> {
 
     /// Numbers between which all runs lie that the filter may let pass, by the time they were opened.
     fn between(&self) -> Result<(RunNo, RunNo), StoreError> {
-        let newest = self.walk(&[key::RUN], None, true).next().transpose()?.unwrap_or_default();
+        let newest = self.index.run_numbers(&[key::RUN], None, true).next().transpose()?.unwrap_or_default();
         let (from, to) = self.asked.filter.runs_between(self.now);
         let last_before = |moment: i64| -> Result<RunNo, StoreError> {
             let (mut low, mut high) = (0, newest);
@@ -175,34 +168,13 @@ impl<K: Kv> Lines<'_, K> {
         Ok((first.unwrap_or_default(), last.unwrap_or(newest)))
     }
 
-    /// Numbers of runs behind a prefix beyond one of them.
-    fn walk(
-        &self,
-        prefix: &[u8],
-        beyond: Option<(RunNo, bool)>,
-        down: bool,
-    ) -> impl Iterator<Item = Result<RunNo, StoreError>> {
-        let mut low = Bound::Included(prefix.to_vec());
-        let mut high = key::after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded);
-        if let Some((no, with)) = beyond {
-            let at = Key::default().raw(prefix).u32(no).done();
-            let edge = if with { Bound::Included(at) } else { Bound::Excluded(at) };
-            if down { high = edge } else { low = edge }
-        }
-        let cut = prefix.len();
-        Walk::new(&self.index.kv, low, high, down).filter_map(move |entry| match entry {
-            Ok((key, _)) => u32_at(&key, cut).map(Ok),
-            Err(error) => Some(Err(error)),
-        })
-    }
-
     fn of_plan(plan: DictNo) -> Vec<u8> {
         Key::new(key::RUN_OF_PLAN).u16(plan).done()
     }
 
     /// Whether the next newer run of its plan stands in one line with it.
     fn has_newer(&self, no: RunNo, seen: &Seen) -> Result<bool, StoreError> {
-        let Some(newer) = self.walk(&Self::of_plan(seen.plan), Some((no, false)), false).next() else {
+        let Some(newer) = self.index.run_numbers(&Self::of_plan(seen.plan), Some((no, false)), false).next() else {
             return Ok(false);
         };
         Ok(self.seen(newer?)?.is_some_and(|newer| newer.folds && newer.day == seen.day))
@@ -211,7 +183,7 @@ impl<K: Kv> Lines<'_, K> {
     /// The runs from this one on that stand in one line with it.
     fn streak(&self, no: RunNo, seen: &Seen) -> Result<Streak, StoreError> {
         let mut streak = Streak { oldest: seen.id, since: seen.opened, runs: 0, more: false, open: false };
-        for older in self.walk(&Self::of_plan(seen.plan), Some((no, true)), true) {
+        for older in self.index.run_numbers(&Self::of_plan(seen.plan), Some((no, true)), true) {
             let Some(older) = self.seen(older?)?.filter(|older| older.folds && older.day == seen.day) else { break };
             if streak.runs >= COUNTED {
                 streak.more = true;
@@ -223,13 +195,15 @@ impl<K: Kv> Lines<'_, K> {
         Ok(streak)
     }
 
-    /// The sum of the day whose newest run is this one.
-    fn day(&self, no: RunNo, seen: &Seen) -> Result<DayOfRuns, StoreError> {
+    /// The sum of the day whose newest run is this one; `older`: the runs before it.
+    fn day(&self, no: RunNo, seen: &Seen, older: &mut Stream<'_>) -> Result<DayOfRuns, StoreError> {
         let begins = Ts(seen.day * DAY - self.zone);
         let mut day = DayOfRuns { begins, newest: seen.opened, runs: 0, sum: Tally::default(), more: false };
-        let prefix = self.index.runs_asked(&self.asked.filter)?;
-        for (n, older) in self.walk(&prefix, Some((no, true)), true).enumerate() {
-            let Some(older) = self.seen(older?)? else { continue };
+        let mut next = Some(no);
+        for n in 0.. {
+            let Some(no) = next else { break };
+            next = older.peek(n)?;
+            let Some(older) = self.seen(no)? else { continue };
             if older.day != seen.day {
                 break;
             }
@@ -290,33 +264,41 @@ impl<K: Kv> Lines<'_, K> {
         }
     }
 
+    /// Whether the next newer run of its plan is this one.
+    fn follows(&self, no: RunNo, plan: DictNo, newer: RunNo) -> Result<bool, StoreError> {
+        let next = self.index.run_numbers(&Self::of_plan(plan), Some((no, false)), false).next();
+        Ok(next.transpose()? == Some(newer))
+    }
+
     /// Down the list.
     fn older(&self, from: Option<Place>) -> Result<(), StoreError> {
-        let prefix = self.index.runs_asked(&self.asked.filter)?;
         let (first, newest) = self.between()?;
         let mut last = from.and_then(|place| place.line);
         // Of each plan: its last run read here that stands in a line, with the day.
-        let mut within: HashMap<DictNo, (i64, Within)> = HashMap::new();
+        let mut within: HashMap<DictNo, (RunNo, i64, Within)> = HashMap::new();
         let from = from.map_or((newest, true), |place| (place.at, place.heading));
-        for no in self.walk(&prefix, Some(from), true) {
-            let no = no?;
+        let mut runs = self.index.run_stream(&self.source, from, true);
+        while let Some(no) = runs.take()? {
             if no < first {
                 return Ok(());
             }
             let Some(seen) = self.seen(no)? else { continue };
             self.page.borrow_mut().scanned += 1;
-            let known =
-                within.get(&seen.plan).filter(|(day, _)| *day == seen.day).map_or(Within::Unread, |(_, of)| *of);
+            let known = match within.get(&seen.plan).filter(|(_, day, _)| seen.folds && *day == seen.day) {
+                // Between two runs of a source lie others of the plan that are not in it.
+                Some((newer, _, of)) if self.source.is_all() || self.follows(no, seen.plan, *newer)? => *of,
+                _ => Within::Unread,
+            };
             let line = if seen.passes { self.line(no, &seen, known)? } else { None };
             match &line {
                 _ if !seen.folds => within.remove(&seen.plan),
                 Some(RunLine::Run { fold: Some(fold), .. }) => {
-                    within.insert(seen.plan, (seen.day, Within::Opened(*fold)))
+                    within.insert(seen.plan, (no, seen.day, Within::Opened(*fold)))
                 }
                 // One that stands alone has no older one beside it.
                 Some(RunLine::Run { fold: None, .. }) => within.remove(&seen.plan),
                 Some(RunLine::Nothing(_) | RunLine::Day(_)) | None => {
-                    within.insert(seen.plan, (seen.day, Within::Folded))
+                    within.insert(seen.plan, (no, seen.day, Within::Folded))
                 }
             };
             if let Some(line) = line {
@@ -326,7 +308,7 @@ impl<K: Kv> Lines<'_, K> {
                     if !self.has_room() {
                         return Ok(());
                     }
-                    let day = RunLine::Day(Box::new(self.day(no, &seen)?));
+                    let day = RunLine::Day(Box::new(self.day(no, &seen, &mut runs)?));
                     self.push(Place { at: no, heading: true, line: last }, day);
                 }
                 if !self.has_room() {
@@ -344,13 +326,12 @@ impl<K: Kv> Lines<'_, K> {
 
     /// Up the list; the rows come in the order in which they are read.
     fn newer(&self, from: Option<Place>) -> Result<(), StoreError> {
-        let prefix = self.index.runs_asked(&self.asked.filter)?;
         // The line that is the first of its day unless a newer one follows; a line of a day has told its own.
         let mut first = from.filter(|place| !place.heading).and_then(|place| place.line);
         let (oldest, newest) = self.between()?;
         let from = from.map_or((oldest, true), |place| (place.at, false));
-        for no in self.walk(&prefix, Some(from), false) {
-            let no = no?;
+        let mut runs = self.index.run_stream(&self.source, from, false);
+        while let Some(no) = runs.take()? {
             if no > newest {
                 break;
             }
@@ -388,7 +369,10 @@ impl<K: Kv> Lines<'_, K> {
             return Ok(false);
         }
         let place = Place { at: newest, heading: true, line: Some((newest, seen.day)) };
-        self.push(place, RunLine::Day(Box::new(self.day(newest, &seen)?)));
+        // Where many walks would be begun for it the runs of the day are fewer.
+        let all = if self.source.is_wide() { Some(self.index.runs_of_plan_asked(&self.asked.filter)?) } else { None };
+        let mut older = self.index.run_stream(all.as_ref().unwrap_or(&self.source), (newest, false), true);
+        self.push(place, RunLine::Day(Box::new(self.day(newest, &seen, &mut older)?)));
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a closed run never changes.
 
-use super::entries::{bill_key, known_key, live_key, plan_key, run_id_key, run_key, stopped_key};
+use super::entries::{bill_key, known_key, live_key, plan_key, run_id_key, run_key, sort_key, stopped_key};
 use super::key::{self, Dict, DictNo, Key, RunNo};
 use super::kv::Kv;
 use super::ledger;
@@ -126,6 +126,11 @@ pub(super) fn enter<K: Kv + ?Sized>(
     }
     live.a |= approves;
     live.s = to;
+    if live.s.is_closed()
+        && let Some(rec) = s.get::<RunRec>(&run_key(no))?
+    {
+        s.put_raw(sort_key(no, rec, &live), Vec::new());
+    }
     put_live(s, no, &live)
 }
 
@@ -133,10 +138,16 @@ pub(super) fn enter<K: Kv + ?Sized>(
 pub(super) fn gone<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, run: RunId, gone: &Tally) -> Result<(), StoreError> {
     let no = s.raw(&run_id_key(run))?.and_then(|b| key::u32_at(&b, 0));
     let Some(no) = no else { return refuse(format!("run {run} was never opened")) };
-    if !s.get::<RunLiveRec>(&live_key(no))?.is_some_and(|live| live.s.is_closed()) || !gone.closes() {
+    let live = s.get::<RunLiveRec>(&live_key(no))?.filter(|live| live.s.is_closed() && gone.closes());
+    let (Some(live), Some(mut rec)) = (live, s.get::<RunRec>(&run_key(no))?) else {
         return refuse(format!("run {run} is not closed, or the sum of what is gone does not close"));
-    }
-    change_rec(s, no, |rec| rec.g.get_or_insert_default().add(gone))
+    };
+    s.delete(sort_key(no, rec.clone(), &live));
+    rec.g.get_or_insert_default().add(gone);
+    s.put(run_key(no), &rec)?;
+    s.put_raw(sort_key(no, rec, &live), Vec::new());
+    // As it was: who keeps runs in rows has the sort in the row of the state.
+    put_live(s, no, &live)
 }
 
 /// Calls that were in flight when the process died count as a death of their bills, once each.

@@ -82,6 +82,23 @@ impl Filter {
         self.words_of(Key::State).next().is_some()
     }
 
+    /// Whether it asks what many runs have in common (state, kind, who, environment, operation), not only of which plan they
+    /// are, when they began and which they are. `plan_is_known`: the plan it names is one of those that there are.
+    pub fn asks_sorts(&self, plan_is_known: bool) -> bool {
+        self.terms.iter().any(|term| match &term.test {
+            Test::Is(Key::Run, _) => false,
+            Test::Is(Key::Plan, _) => term.not || !plan_is_known,
+            Test::Is(..) => true,
+            _ => false,
+        })
+    }
+
+    /// Whether runs like this one may pass, whenever they began and whichever they are.
+    pub fn may_pass_run_like(&self, row: &RunRow, now: Ts) -> bool {
+        let of_one = |test: &Test| matches!(test, Test::When(..) | Test::Is(Key::Run, _));
+        self.terms.iter().all(|term| of_one(&term.test) || term.test.holds_of_run(row, now) != term.not)
+    }
+
     /// Whether a run passes; one that asks about bills lets none pass.
     pub fn matches_run(&self, row: &RunRow, now: Ts) -> bool {
         self.terms.iter().all(|term| term.test.is_about_runs() && term.test.holds_of_run(row, now) != term.not)
