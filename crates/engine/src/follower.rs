@@ -47,14 +47,13 @@ impl Follower {
                 request = self.queue.recv() => if request.is_none() {
                     return;
                 },
-                moved = self.far.changed() => match moved {
-                    Ok(()) => self.catch_up().await,
-                    // Whoever says how far the store is has ended: it is asked now and then.
-                    Err(_) => {
+                moved = self.far.changed() => {
+                    if moved.is_err() {
+                        // Whoever says how far the store is has ended: it is asked now and then.
                         tokio::time::sleep(AGAIN).await;
-                        self.catch_up().await;
                     }
-                },
+                    self.catch_up().await;
+                }
             }
         }
     }
