@@ -404,6 +404,7 @@ mod tests {
             id_path: "FID".to_owned(),
             number_path: "FBillNo".to_owned(),
             push: None,
+            send: None,
         }
     }
 
