@@ -83,7 +83,7 @@ fn made(place: &Place) -> BTreeMap<String, u64> {
     place.sim.as_ref().unwrap().with_world(|world| {
         let mut made = BTreeMap::new();
         for line in world.record().after(0, usize::MAX) {
-            if matches!(line.verb.as_ref(), "Save" | "BatchSave") && line.refused.is_none() {
+            if matches!(line.verb, "Save" | "BatchSave") && line.refused.is_none() {
                 *made.entry(line.number.to_string()).or_default() += 1;
             }
         }
