@@ -163,10 +163,9 @@ mod tests {
         );
         for shape in [json!("wms"), json!({"record": "a b"}), json!({"record": "a", "more": 1}), json!(null)] {
             let found = refused(|plan| plan["skydeck"]["take"] = shape.clone());
-            assert!(
-                matches!(&found[..], [(at, Problem::HandedIn(HandedInProblem::Shape { .. })), ..] if at == "skydeck.take"),
-                "{found:?}"
-            );
+            // Without it the plan is read as one that queries, and lacks what such a plan has: that is said, too.
+            let is_shape = |problem: &Problem| matches!(problem, Problem::HandedIn(HandedInProblem::Shape { .. }));
+            assert!(found.iter().any(|(at, problem)| at == "skydeck.take" && is_shape(problem)), "{found:?}");
         }
     }
 
