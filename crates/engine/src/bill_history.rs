@@ -83,6 +83,18 @@ pub struct BillHistory {
     refused: bool,
 }
 
+/// The value of the key that went out last for a bill that is made.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn key_sent(store: &dyn Store, key: &WorkKey) -> Result<Option<String>, StoreError> {
+    let (facts, _) = store.deeds_of(key, DEPTH).await?;
+    Ok(facts.into_iter().rev().find_map(|fact| match fact.event {
+        Event::StepTried { intent, .. } => intent.key_value,
+        _ => None,
+    }))
+}
+
 impl BillHistory {
     /// A bill's past as the store has it, seen from one run.
     pub async fn of(store: &dyn Store, key: &WorkKey, run: RunId) -> Result<Self, StoreError> {

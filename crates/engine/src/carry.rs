@@ -10,7 +10,6 @@ use std::sync::Arc;
 use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
-use skydeck_core::domain::event::Event;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{Fid, RunId, WorkKey};
 use skydeck_core::domain::listed::known_as;
@@ -21,16 +20,13 @@ use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
 use skydeck_store::{LedgerEntry, Store, StoreError};
 
-use super::bill_history::BillHistory;
+use super::bill_history::{BillHistory, key_sent};
 use super::control::MOST;
 use super::decide::QUARANTINE;
 use super::pages::Failed;
 use super::runner::Runner;
 use super::scope::Scope;
 use super::select::Matching;
-
-/// Facts of a bill that are looked through for what was sent last.
-const DEEDS: usize = 64;
 
 /// What a run has to know of the ledger to leave bills alone.
 pub(super) struct Carry {
@@ -234,11 +230,7 @@ impl Runner {
         });
         let told = told.filter(|_| self.run.op.key.makes());
         let Some((row, unknown)) = told else { return Ok(None) };
-        let (deeds, _) = self.run.shared.store.deeds_of(&row.key, DEEDS).await?;
-        let sent = deeds.into_iter().rev().find_map(|fact| match fact.event {
-            Event::StepTried { intent, .. } => intent.key_value,
-            _ => None,
-        });
+        let sent = key_sent(self.run.shared.store.as_ref(), &row.key).await?;
         Ok(Some(Reason::KeyNotHonoured { sent: sent.unwrap_or_else(|| row.no.clone()), got: unknown.detail.clone() }))
     }
 
