@@ -167,7 +167,7 @@ fn what_cannot_run_is_refused_with_place_and_advice() {
         ("list", vec![("/source/request", json!({"a": 1}))], "source.request", "not a list", "field"),
         ("no source", vec![("/source", Value::Null)], "source", "no source", "executeBillQuery"),
         ("no target", vec![("/target", Value::Null)], "target", "no target", "Audit"),
-        ("foreign target", vec![("/target/api", json!("/v1.0/forms"))], "target.api", "/v1.0/forms", "Audit"),
+        ("foreign target", vec![("/target/api", json!("/v1.0/forms"))], "skydeck.record", "another system", "order"),
         ("save", vec![("/target/api", json!("batchSave"))], "target.request", "no field", "fields of the bill"),
         ("unaudit", vec![("/target/api", json!("UnAudit"))], "target.api", "takes back", "ERP"),
         ("cancel assign", vec![("/target/api", json!("CancelAssign"))], "target.api", "takes back", "ERP"),
