@@ -38,7 +38,7 @@ use skydeck::engine::ports::Erp;
 use skydeck::sim::{self, WorldConfig, demo_credentials};
 
 /// Histories in an ordinary test run.
-const HISTORIES: u64 = 60;
+const HISTORIES: u64 = 24;
 /// The conversion of those that push.
 const RULE: &str = "AR_OutStockToReceivableMap";
 
