@@ -147,6 +147,8 @@ fn a_server_that_is_killed_again_and_again_loses_nothing_that_was_told_and_store
                     }
                     std::thread::sleep(Duration::from_millis(20));
                 }
+                // Slow enough that a quick machine is not done before the third kill.
+                std::thread::sleep(Duration::from_millis(10));
             }
             unsure
         }
