@@ -14,16 +14,20 @@ pub(super) fn collected(out: &Out, row: &RunRow, set: &Collected) -> String {
     let statuses: Vec<String> = known.map(|(s, n)| format!("{} {n}", s.code())).collect();
     let [before, after] = if statuses.is_empty() { [""; 2] } else { out.lang.t([" (", ")"], ["（", "）"]) };
     let statuses = format!("{before}{}{after}", statuses.join(" "));
+    let source = head.form.source_env();
     let said = match out.lang {
         Language::En => {
             let bills = names::bills_en(&found.to_string());
             let will =
                 if verify { format!("{callable} will be read back") } else { names::will_en(&head.op, &callable) };
-            format!("collected in {env}: {bills}{statuses}; {will}; set {hash}")
+            let there = source.map(|_| format!(" in {env}")).unwrap_or_default();
+            format!("collected in {}: {bills}{statuses}; {will}{there}; set {hash}", source.unwrap_or(env.as_str()))
         }
         Language::Zh => {
             let will = if verify { format!("回查 {callable} 张") } else { names::deed_zh(&head.op, &callable) };
-            format!("已从环境 {env} 读取 {found} 张{statuses}，将{will}，清单号 {hash}")
+            let there = source.map(|_| format!("在环境 {env} ")).unwrap_or_default();
+            let source = source.unwrap_or(env.as_str());
+            format!("已从环境 {source} 读取 {found} 张{statuses}，将{there}{will}，清单号 {hash}")
         }
     };
     crate::text::show(&said, 1024).into_string()

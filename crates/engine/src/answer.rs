@@ -108,7 +108,7 @@ fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'
     let run = call.run;
     match after {
         After::Settle(outcome) => {
-            let mut follows = settled(run, bill, outcome.clone());
+            let mut follows = settled(call, bill, outcome.clone());
             if outcome == (Outcome::Done { verified: false }) {
                 let (fid, no, rev) = (bill.fid.clone(), bill.no.clone(), bill.rev.clone());
                 follows.end.succeeded.push(Success { fid, no, step: call.step, rev, sent: call.sent });
@@ -123,7 +123,7 @@ fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'
         After::Prove(unknown) => {
             let (read, outcome) = prove(call, bill, unknown, glance);
             let read = Follows { events: read.into_iter().collect(), end: CallEnd::default() };
-            read.and(settled(run, bill, outcome))
+            read.and(settled(call, bill, outcome))
         }
         After::NextStep => {
             run.env.note(Ended::Clean);
@@ -172,7 +172,7 @@ fn under_another_key(call: &Answered<'_>, bill: &Candidate, got: String) -> Foll
     let why = Reason::KeyNotHonoured { sent: wanted, got: got.clone() };
     let unknown = Unknown { why: UnknownWhy::KeyNotHonoured, sent: call.sent, detail: got };
     let stop = Follows { events: Vec::new(), end: CallEnd::stopped(PauseWhy::Stopped(why)) };
-    stop.and(settled(call.run, bill, Outcome::Unknown(unknown)))
+    stop.and(settled(call, bill, Outcome::Unknown(unknown)))
 }
 
 /// What the answer about one bill means.
@@ -203,7 +203,8 @@ fn sank_together(reply: &WriteReply, asked: usize) -> bool {
     asked > 1 && first.is_some() && words.all(|w| w == first)
 }
 
-fn settled(run: &RunContext, bill: &Candidate, outcome: Outcome) -> Follows {
+fn settled(call: &Answered<'_>, bill: &Candidate, outcome: Outcome) -> Follows {
+    let run = call.run;
     let mut end = CallEnd::default();
     match &outcome {
         Outcome::Done { .. } | Outcome::Already { .. } | Outcome::Skipped(_) => run.env.note(Ended::Clean),
@@ -212,7 +213,7 @@ fn settled(run: &RunContext, bill: &Candidate, outcome: Outcome) -> Follows {
             end.refused.push(cause.clone());
         }
         Outcome::Unknown(_) => {
-            run.env.note(Ended::Unknown);
+            run.env.note(Ended::Unknown(call.id));
             end.unknown.push(bill.fid.clone());
         }
     }
@@ -257,5 +258,5 @@ fn read_back(call: &Answered<'_>, bill: &Candidate, said: Failure, glance: Glanc
         None if glance.is_none() && is_proof(run, &said) && run.op.id.is_audit() => Outcome::Failed(said),
         None => after_refusal(call, bill, &said, glance),
     };
-    read.and(settled(run, bill, outcome))
+    read.and(settled(call, bill, outcome))
 }

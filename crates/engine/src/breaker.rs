@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::env::Limits;
+use skydeck_core::domain::ids::CallId;
 use skydeck_core::domain::reason::Reason;
 
 /// Bills it looks at.
@@ -26,15 +27,17 @@ pub enum Ended {
     Clean,
     /// Refused by the ERP.
     Refused(Cause),
-    /// No usable answer.
-    Unknown,
+    /// The call it was in had no usable answer.
+    Unknown(CallId),
 }
 
 /// Opens after too many bad answers; closes only when an operator says so.
 #[derive(Clone, Debug, Default)]
 pub struct Breaker {
     open: Option<Reason>,
+    /// Calls in a row without a usable answer, and the last of them: the bills of a batch share one.
     unknown: u32,
+    unanswered: Option<CallId>,
     /// The last bills since it was closed: why each was refused, if it was.
     recent: VecDeque<Option<Cause>>,
     /// Those before.
@@ -55,7 +58,7 @@ impl Breaker {
     /// Closes it: what led there is usual from now on.
     pub fn close(&mut self) {
         self.open = None;
-        self.unknown = 0;
+        (self.unknown, self.unanswered) = (0, None);
         while let Some(ended) = self.recent.pop_front() {
             self.is_usual(ended);
         }
@@ -63,10 +66,14 @@ impl Breaker {
 
     /// Takes note of a bill.
     pub fn note(&mut self, ended: Ended, limits: &Limits) {
-        self.unknown = if ended == Ended::Unknown { self.unknown.saturating_add(1) } else { 0 };
+        (self.unknown, self.unanswered) = match ended {
+            Ended::Unknown(call) if self.unanswered == Some(call) => (self.unknown, self.unanswered),
+            Ended::Unknown(call) => (self.unknown.saturating_add(1), Some(call)),
+            Ended::Clean | Ended::Refused(_) => (0, None),
+        };
         self.recent.push_back(match ended {
             Ended::Refused(cause) => Some(cause),
-            Ended::Clean | Ended::Unknown => None,
+            Ended::Clean | Ended::Unknown(_) => None,
         });
         if self.recent.len() > WINDOW
             && let Some(ended) = self.recent.pop_front()
@@ -135,6 +142,7 @@ fn at_least(k: usize, n: usize, rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ulid::Ulid;
 
     fn limits(percent: u32, ceiling: bool) -> Limits {
         Limits { breaker_unknown: 3, breaker_failed_percent: percent, breaker_ceiling: ceiling, ..Limits::default() }
@@ -142,6 +150,11 @@ mod tests {
 
     fn refused(cause: &str) -> Ended {
         Ended::Refused(Cause::new(cause))
+    }
+
+    /// A bill alone in a call.
+    fn unknown(call: u128) -> Ended {
+        Ended::Unknown(CallId(Ulid::from(call)))
     }
 
     /// Notes bills; the place of the first that opened it.
@@ -159,12 +172,21 @@ mod tests {
     fn unknown_answers_count_in_a_row() {
         let mut breaker = Breaker::default();
         let limits = limits(20, false);
-        let row = [Ended::Unknown, Ended::Unknown, Ended::Clean, Ended::Unknown, Ended::Unknown];
+        let row = [unknown(1), unknown(2), Ended::Clean, unknown(3), unknown(4)];
         assert_eq!(note(&mut breaker, &limits, row.into_iter()), None);
-        breaker.note(Ended::Unknown, &limits);
+        breaker.note(unknown(5), &limits);
         assert_eq!(breaker.why(), Some(&Reason::BreakerUnknown { n: 3 }));
         breaker.close();
-        assert_eq!(note(&mut breaker, &limits, [Ended::Unknown, Ended::Unknown].into_iter()), None, "counted anew");
+        assert_eq!(note(&mut breaker, &limits, [unknown(6), unknown(7)].into_iter()), None, "counted anew");
+    }
+
+    #[test]
+    fn the_bills_of_a_batch_without_an_answer_are_one_call() {
+        let mut breaker = Breaker::default();
+        let two = (0..40).map(|bill| unknown(bill / 20));
+        assert_eq!(note(&mut breaker, &limits(20, false), two), None);
+        assert_eq!(note(&mut breaker, &limits(20, false), (40..60).map(|bill| unknown(bill / 20))), Some(0));
+        assert_eq!(breaker.why(), Some(&Reason::BreakerUnknown { n: 3 }));
     }
 
     #[test]
@@ -251,16 +273,16 @@ mod tests {
     #[test]
     fn no_number_of_unknown_answers_opens_it_where_the_limit_is_none() {
         let limits = Limits { breaker_unknown: 0, ..limits(0, false) };
-        assert_eq!(note(&mut Breaker::default(), &limits, (0..50).map(|_| Ended::Unknown)), None);
+        assert_eq!(note(&mut Breaker::default(), &limits, (0..50).map(unknown)), None);
         let limits = Limits { breaker_unknown: 1, ..limits };
-        assert_eq!(note(&mut Breaker::default(), &limits, [Ended::Clean, Ended::Unknown].into_iter()), Some(1));
+        assert_eq!(note(&mut Breaker::default(), &limits, [Ended::Clean, unknown(1)].into_iter()), Some(1));
     }
 
     #[test]
     fn unknown_answers_are_no_refusals() {
         let limits = Limits { breaker_unknown: 0, ..limits(5, true) };
         let mut breaker = Breaker::default();
-        assert_eq!(note(&mut breaker, &limits, (0..19).map(|_| Ended::Unknown)), None);
+        assert_eq!(note(&mut breaker, &limits, (0..19).map(unknown)), None);
         assert_eq!(note(&mut breaker, &limits, std::iter::once(refused("stock"))), Some(0), "1 of 20 is five percent");
         assert_eq!(breaker.why(), Some(&Reason::Breaker { cause: None, n: 1, of: 20 }));
     }

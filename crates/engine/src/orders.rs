@@ -438,11 +438,11 @@ impl Shared {
     }
 
     /// What a plan's records are called in keys: their form; with the environment it is read in, where what is made of them is
-    /// made in another one, because two of these may have a record of one id.
+    /// made in another one ([`FormId::read_in`]).
     pub(super) fn record_form(&self, plan: &Plan) -> Result<FormId, Refusal> {
         let form = &plan.source.form;
         Ok(match self.feeder(plan)?.filter(|_| plan.target.make.is_some()) {
-            Some(source) => FormId::new(format!("{}/{form}", source.env.id)),
+            Some(source) => form.read_in(&source.env.id),
             None => form.clone(),
         })
     }

@@ -242,6 +242,20 @@ pub struct WorkKey {
     pub op: OpId,
 }
 
+impl FormId {
+    /// What records are called that are read in one environment and made into something in another: two of these may have a
+    /// record of one id.
+    #[must_use]
+    pub fn read_in(&self, env: &EnvId) -> Self {
+        Self::new(format!("{env}/{self}"))
+    }
+
+    /// The environment its records are read in, where what is made of them is made in another one.
+    pub fn source_env(&self) -> Option<&str> {
+        self.as_str().split_once('/').map(|(env, _)| env)
+    }
+}
+
 /// A [`WorkKey`] as it is written: a [`RecordKey`] of 0.1.0 with the operation beside it, where it has a name.
 #[derive(Serialize, Deserialize)]
 struct FlatWork {
@@ -309,6 +323,13 @@ impl fmt::Display for Seq {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_that_is_read_elsewhere_says_where() {
+        let form = FormId::new("SAL_OUTSTOCK");
+        let there = form.read_in(&EnvId::new("erp"));
+        assert_eq!((there.as_str(), there.source_env(), form.source_env()), ("erp/SAL_OUTSTOCK", Some("erp"), None));
+    }
 
     #[test]
     fn fids_order_as_the_server_orders_them() {

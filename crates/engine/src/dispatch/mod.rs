@@ -115,7 +115,7 @@ impl Dispatch {
         &self.env.limits
     }
 
-    /// Takes note of an ended call; the breaker may open.
+    /// Takes note of what came of a bill; the breaker may open.
     pub fn note(&self, ended: Ended) {
         self.lock().breaker.note(ended, &self.env.limits);
     }

@@ -133,18 +133,28 @@ impl Lang {
             (Self::Zh, "app secret") => "应用密钥".to_owned(),
             (Self::Zh, "app signature") => "应用签名".to_owned(),
             (Self::Zh, "password") => "密码".to_owned(),
+            (Self::Zh, "no sign-in") => "无需登录".to_owned(),
+            (Self::Zh, "signed requests") => "请求签名".to_owned(),
+            (Self::Zh, "bearer token") => "固定令牌".to_owned(),
+            (Self::Zh, "basic") => "基本认证".to_owned(),
+            (Self::Zh, "app token") => "应用令牌".to_owned(),
             (_, how) => how.to_owned(),
         }
     }
 
     /// Where a session stands, as the client tells it: how it signs in, and what came of it.
     pub(crate) fn session(self, said: &str) -> String {
-        let Some((how, state)) = said.split_once(": ").filter(|_| self == Self::Zh) else { return said.to_owned() };
+        if self == Self::En {
+            return said.to_owned();
+        }
+        let Some((how, state)) = said.split_once(": ") else { return self.sign_in(said) };
         let how = self.sign_in(how);
         match state {
             "accepted" => format!("正常（{how}）"),
             "not proven yet" => format!("尚未验证（{how}）"),
             "not signed in" => format!("未登录（{how}）"),
+            "a token is held" => format!("已有令牌（{how}）"),
+            "no token is held" => format!("尚无令牌（{how}）"),
             other => match (other.strip_prefix("signed in as "), other.strip_prefix("refused: ")) {
                 (Some(user), _) => format!("已登录 {user}（{how}）"),
                 (None, Some(why)) => format!("ERP 拒绝：“{why}”（{how}）"),
@@ -179,6 +189,12 @@ mod tests {
             ("app secret: not signed in", "未登录（应用密钥）"),
             ("password: signed in as wang.li", "已登录 wang.li（密码）"),
             ("app signature: refused: user: locked", "ERP 拒绝：“user: locked”（应用签名）"),
+            ("app token: a token is held", "已有令牌（应用令牌）"),
+            ("app token: no token is held", "尚无令牌（应用令牌）"),
+            ("bearer token", "固定令牌"),
+            ("no sign-in", "无需登录"),
+            ("basic", "基本认证"),
+            ("signed requests: refused: sign", "ERP 拒绝：“sign”（请求签名）"),
         ] {
             assert_eq!((Lang::Zh.session(said).as_str(), Lang::En.session(said).as_str()), (zh, said));
         }
