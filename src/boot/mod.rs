@@ -15,7 +15,7 @@ use crate::domain::time::{Clock, Ts};
 use crate::domain::zone::Zone;
 use crate::engine::ports::Erp;
 use crate::erp::KingdeeErp;
-use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, SignIn};
+use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, Reach, SignIn};
 use crate::erp::files::{self, Unread};
 use crate::erp::refusals::Refusals;
 use crate::exit::{Exit, Stop};
@@ -262,13 +262,8 @@ fn http_client(
     if let Some(secret) = &secret {
         known.add(secret);
     }
-    // Only how it is reached is used of it.
-    let nobody = SignIn::Password { password: SecretString::default() };
-    let mut reach = ClientConfig::new(env.clone(), &config.url, "", "", nobody);
-    reach.timeout = config.environment.limits.call_timeout;
-    connect(&mut reach, config, base, known)?;
-    let (reach, auth) = (reach.reach(), auth.clone());
-    let settings = HttpConfig { env: env.clone(), reach, auth, secret, max_body: MAX_BODY };
+    let reach = reach(config, base, known)?;
+    let settings = HttpConfig { env: env.clone(), reach, auth: auth.clone(), secret, max_body: MAX_BODY };
     let erp = HttpErp::new(settings, causes.clone(), clock.clone())
         .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
     Ok(Arc::new(erp))
@@ -303,44 +298,59 @@ pub fn client_with(
         &config.environment.user,
         sign_in,
     );
-    client.timeout = config.environment.limits.call_timeout;
-    connect(&mut client, config, base, known)?;
+    let connection = &config.connection;
+    client.reach = reach(config, base, known)?;
+    client.lcid = connection.lcid;
+    client.org.clone_from(&connection.org);
+    let part = |source: &SecretSource| part_of_secret(config, "second_password", source, base, known);
+    client.second_password = connection.second_password.as_ref().map(part).transpose()?;
     let erp = KingdeeErp::new(client, causes.clone(), clock.clone())
         .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
     Ok(Arc::new(erp.sharing(refusals)))
 }
 
+/// A secret beside the one that signs in, from where the configuration says.
+fn part_of_secret(
+    config: &EnvironmentConfig,
+    part: &'static str,
+    source: &SecretSource,
+    base: &Path,
+    known: &Known,
+) -> Result<SecretString, Stop> {
+    let of = Of::Environment(config.environment.id.to_string(), Some(part));
+    kept(secret::fetch(&of, source, base), known)
+}
+
+/// A secret that was fetched is kept out of all that is written.
+fn kept(secret: Result<SecretString, SecretError>, known: &Known) -> Result<SecretString, Stop> {
+    let secret = secret.map_err(secret_stop)?;
+    known.add(&secret);
+    Ok(secret)
+}
+
 /// How the server is reached, with the secrets that takes.
-fn connect(client: &mut ClientConfig, config: &EnvironmentConfig, base: &Path, known: &Known) -> Result<(), Stop> {
-    let keep = |secret: Result<SecretString, SecretError>| {
-        let secret = secret.map_err(secret_stop)?;
-        known.add(&secret);
-        Ok::<_, Stop>(secret)
-    };
-    let of = |part: &'static str| Of::Environment(config.environment.id.to_string(), Some(part));
-    let other = |part: &'static str, source: &SecretSource| keep(secret::fetch(&of(part), source, base));
+fn reach(config: &EnvironmentConfig, base: &Path, known: &Known) -> Result<Reach, Stop> {
     let connection = &config.connection;
-    let usual = client.connect_timeout.min(client.timeout / 2);
-    client.connect_timeout = connection.connect_timeout.unwrap_or(usual);
-    client.lcid = connection.lcid;
-    client.org.clone_from(&connection.org);
-    client.allow_plain_http = connection.allow_plain_http;
-    client.ca_file = connection.ca_file.as_ref().map(|file| base.join(file));
-    client.pinned_certificate = connection.pinned_certificate.as_ref().map(|file| base.join(file));
-    client.second_password =
-        connection.second_password.as_ref().map(|source| other("second_password", source)).transpose()?;
+    let mut reach = Reach::new(&config.url);
+    reach.timeout = config.environment.limits.call_timeout;
+    let usual = reach.connect_timeout.min(reach.timeout / 2);
+    reach.connect_timeout = connection.connect_timeout.unwrap_or(usual);
+    reach.allow_plain_http = connection.allow_plain_http;
+    reach.ca_file = connection.ca_file.as_ref().map(|file| base.join(file));
+    reach.pinned_certificate = connection.pinned_certificate.as_ref().map(|file| base.join(file));
     if let Some((file, source)) = &connection.client_certificate {
-        let key = keep(secret::fetch_key(&of("client_key"), source, base))?;
-        client.client_certificate = Some(ClientCertificate { file: base.join(file), key });
+        let of = Of::Environment(config.environment.id.to_string(), Some("client_key"));
+        let key = kept(secret::fetch_key(&of, source, base), known)?;
+        reach.client_certificate = Some(ClientCertificate { file: base.join(file), key });
     }
     if let Some(proxy) = &connection.proxy {
         let login = match &proxy.login {
-            Some((user, source)) => Some((user.clone(), other("proxy_secret", source)?)),
+            Some((user, source)) => Some((user.clone(), part_of_secret(config, "proxy_secret", source, base, known)?)),
             None => None,
         };
-        client.proxy = Some(Proxy { url: proxy.url.clone(), login });
+        reach.proxy = Some(Proxy { url: proxy.url.clone(), login });
     }
-    Ok(())
+    Ok(reach)
 }
 
 /// The machine's time zone by name; UTC where it has none.

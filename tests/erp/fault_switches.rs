@@ -77,8 +77,8 @@ async fn client(sim: &SimHandle, patience: Duration) -> KingdeeErp {
     let c = demo_credentials();
     let sign_in = SignIn::Signed { app_id: c.app_id, app_secret: c.app_secret.into() };
     let mut config = ClientConfig::new(EnvId::new("t"), sim.url(), c.account, c.user, sign_in);
-    config.timeout = patience;
-    config.connect_timeout = patience / 2;
+    config.reach.timeout = patience;
+    config.reach.connect_timeout = patience / 2;
     let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
     let erp = KingdeeErp::new(config, Arc::new(causes), Arc::new(TokioClock::start())).unwrap();
     erp.sign_in().await.unwrap();

@@ -162,11 +162,11 @@ async fn run(scenario: &Arc<Scenario>, op: &'static str) -> (String, String, usi
     };
     let mut config = ClientConfig::new(EnvId::new("test"), stub.url(), "60aa0000000000", "demo", sign_in);
     if scenario.scheme == Scheme::Https {
-        config.base_url = config.base_url.replace("http://", "https://");
-        config.ca_only = true;
+        config.reach.base_url = config.reach.base_url.replace("http://", "https://");
+        config.reach.ca_only = true;
     }
-    config.timeout = Duration::from_millis(scenario.timeout_ms);
-    config.connect_timeout = Duration::from_millis(scenario.connect_ms.min(scenario.timeout_ms - 1));
+    config.reach.timeout = Duration::from_millis(scenario.timeout_ms);
+    config.reach.connect_timeout = Duration::from_millis(scenario.connect_ms.min(scenario.timeout_ms - 1));
     if let Some(limit) = scenario.max_body {
         config.max_body = limit;
         config.max_query_body = limit;

@@ -75,10 +75,10 @@ async fn call(trusted: &Authority, server: (u16, Arc<AtomicUsize>)) -> (Verdict,
     };
     let address = format!("https://127.0.0.1:{}/k3cloud/", server.0);
     let mut config = ClientConfig::new(EnvId::new("test"), address, "60aa0000000000", "demo", sign_in);
-    config.ca_file = Some(ca_file);
-    config.ca_only = true;
-    config.timeout = Duration::from_secs(10);
-    config.connect_timeout = Duration::from_secs(5);
+    config.reach.ca_file = Some(ca_file);
+    config.reach.ca_only = true;
+    config.reach.timeout = Duration::from_secs(10);
+    config.reach.connect_timeout = Duration::from_secs(5);
     let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
     let erp = KingdeeErp::new(config, Arc::new(causes), Arc::new(TokioClock::start())).unwrap();
     let form = FormId::new("SAL_OUTSTOCK");

@@ -4,12 +4,10 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::Deserialize;
-use skydeck_core::domain::ids::EnvId;
 
-use super::config::{ClientConfig, SignIn};
 use super::http::HttpTransport;
+use super::reach::Reach;
 use super::transport::{CallKind, Transport as _};
 use super::wire::{LONGEST_ID, text_of};
 
@@ -56,11 +54,9 @@ struct Row {
 /// Asks a server for its data centres, without credentials; none where it does not tell them, whatever the reason: then the
 /// id has to be typed.
 pub async fn data_centres(url: &str, allow_plain_http: bool) -> Vec<DataCentre> {
-    let nobody = SignIn::Password { password: SecretString::default() };
-    let mut config = ClientConfig::new(EnvId::new("new"), url, "", "", nobody);
-    config.allow_plain_http = allow_plain_http;
-    (config.timeout, config.connect_timeout, config.max_body) = (PATIENCE, PATIENCE / 2, LARGEST);
-    let (Ok(address), Ok(transport)) = (config.address(), HttpTransport::new(&config)) else { return Vec::new() };
+    let reach = Reach { timeout: PATIENCE, connect_timeout: PATIENCE / 2, allow_plain_http, ..Reach::new(url) };
+    let transport = HttpTransport::new(&reach, LARGEST, LARGEST);
+    let (Ok(address), Ok(transport)) = (reach.address(), transport) else { return Vec::new() };
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     let path = address.service_path(SERVICE);
     let asked = transport.post(&path, headers, b"{}".to_vec(), CallKind::SignIn);

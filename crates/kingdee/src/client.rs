@@ -65,7 +65,7 @@ pub struct KingdeeErp {
 impl KingdeeErp {
     /// A client over the network. Reads `ca_file`; sends nothing.
     pub fn new(config: ClientConfig, causes: Arc<CauseTable>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let transport = Arc::new(HttpTransport::new(&config)?);
+        let transport = Arc::new(HttpTransport::new(&config.reach, config.max_body, config.max_query_body)?);
         Self::over(config, causes, clock, transport)
     }
 
@@ -146,7 +146,7 @@ impl KingdeeErp {
         kind: CallKind,
     ) -> Result<HttpReply, TransportFault> {
         let path = self.address.service_path(service);
-        let limit = self.config.timeout;
+        let limit = self.config.reach.timeout;
         let begun = self.clock.mono();
         let redactor = redact::for_call(&self.redactor, &headers);
         match tokio::time::timeout(limit, self.transport.post(&path, headers, body, kind)).await {

@@ -4,8 +4,6 @@
 //! network without that being allowed by name, is refused before anything is sent.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -79,8 +77,8 @@ impl SignIn {
 pub struct ClientConfig {
     /// Environment the client belongs to; a [`skydeck_engine::ports::WriteToken`] for another one is refused.
     pub env: EnvId,
-    /// Server address including `/k3cloud/`, without credentials.
-    pub base_url: String,
+    /// How the server is reached, at an address including `/k3cloud/`.
+    pub reach: Reach,
     /// Account set id (账套).
     pub account_set: String,
     /// ERP user.
@@ -93,27 +91,10 @@ pub struct ClientConfig {
     pub second_password: Option<SecretString>,
     /// How to sign in.
     pub sign_in: SignIn,
-    /// Limit of one call, sending and reading included.
-    pub timeout: Duration,
-    /// Limit of connecting, TLS included; below `timeout`, because only a failed connect proves "not sent".
-    pub connect_timeout: Duration,
     /// Most bytes read from the answer to a write or a login, after decompression.
     pub max_body: usize,
     /// Most bytes read from the answer to a query, after decompression.
     pub max_query_body: usize,
-    /// PEM file with certificates trusted in addition to the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Trust the certificates of `ca_file` alone.
-    pub ca_only: bool,
-    /// PEM file with the server's own certificate: that one is trusted, whoever signed it and whatever name it bears, and
-    /// no other.
-    pub pinned_certificate: Option<PathBuf>,
-    /// What proves to the server who we are.
-    pub client_certificate: Option<ClientCertificate>,
-    /// The proxy that every call goes through; the environment's variables are never looked at.
-    pub proxy: Option<Proxy>,
-    /// Allow `http://` to another machine.
-    pub allow_plain_http: bool,
     /// Minutes the server's zone is ahead of UTC, for dates printed as `/Date(ms)/`.
     pub zone_minutes: i32,
 }
@@ -129,54 +110,30 @@ impl ClientConfig {
     ) -> Self {
         Self {
             env,
-            base_url: base_url.into(),
+            reach: Reach::new(base_url),
             account_set: account_set.into(),
             user: user.into(),
             lcid: 2052,
             org: "0".to_owned(),
             second_password: None,
             sign_in,
-            timeout: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(10),
             max_body: 16 << 20,
             max_query_body: 64 << 20,
-            ca_file: None,
-            ca_only: false,
-            pinned_certificate: None,
-            client_certificate: None,
-            proxy: None,
-            allow_plain_http: false,
             zone_minutes: 480,
         }
     }
 
     /// What takes our secrets out of answers.
     pub(super) fn redactor(&self) -> Redactor {
-        let reach = self.reach();
         let ours = [Some(self.sign_in.secret()), self.second_password.as_ref()];
         let mut redactor = Redactor::default();
-        ours.into_iter().flatten().chain(reach.secrets()).for_each(|secret| redactor.add(secret.expose_secret()));
+        ours.into_iter().flatten().chain(self.reach.secrets()).for_each(|secret| redactor.add(secret.expose_secret()));
         redactor
-    }
-
-    /// How the server is reached.
-    pub fn reach(&self) -> Reach {
-        Reach {
-            base_url: self.base_url.clone(),
-            timeout: self.timeout,
-            connect_timeout: self.connect_timeout,
-            ca_file: self.ca_file.clone(),
-            ca_only: self.ca_only,
-            pinned_certificate: self.pinned_certificate.clone(),
-            client_certificate: self.client_certificate.clone(),
-            proxy: self.proxy.clone(),
-            allow_plain_http: self.allow_plain_http,
-        }
     }
 
     /// The address, checked.
     pub fn address(&self) -> Result<Address, ConfigError> {
-        self.reach().address()
+        self.reach.address()
     }
 }
 
@@ -277,7 +234,7 @@ mod tests {
         let sign_in = SignIn::Password { password: "canary-4711".into() };
         let mut config = ClientConfig::new(EnvId::new("t"), "https://u:canary-4711@h.invalid/", "set", "demo", sign_in);
         assert!(!format!("{config:?}").contains("canary"));
-        config.base_url = "https://h.invalid/k3cloud".to_owned();
+        config.reach.base_url = "https://h.invalid/k3cloud".to_owned();
         assert!(format!("{config:?}").contains("https://h.invalid/k3cloud/"));
     }
 }

@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Proxy, RequestBuilder, Response};
 use secrecy::ExposeSecret as _;
 
-use super::config::{Address, ClientConfig, ConfigError, Reach, is_loopback};
+use super::config::{Address, ConfigError, Reach, is_loopback};
 use super::tls;
 use super::transport::{CallKind, HttpReply, Transport, TransportFault, chain};
 
@@ -33,15 +33,9 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     /// Builds the clients; reads the certificates that are named. Nothing is sent.
-    pub fn new(config: &ClientConfig) -> Result<Self, ConfigError> {
-        let reach = config.reach();
-        Ok(Self {
-            pooled: client(&reach, 2)?,
-            fresh: client(&reach, 0)?,
-            address: reach.address()?,
-            max_body: config.max_body,
-            max_query_body: config.max_query_body,
-        })
+    pub fn new(reach: &Reach, max_body: usize, max_query_body: usize) -> Result<Self, ConfigError> {
+        let (pooled, fresh) = (client(reach, 2)?, client(reach, 0)?);
+        Ok(Self { pooled, fresh, address: reach.address()?, max_body, max_query_body })
     }
 }
 

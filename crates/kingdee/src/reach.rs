@@ -34,19 +34,20 @@ pub struct Proxy {
 pub struct Reach {
     /// Address without credentials.
     pub base_url: String,
-    /// Limit of one call.
+    /// Limit of one call, sending and reading included.
     pub timeout: Duration,
-    /// Limit of connecting, TLS included.
+    /// Limit of connecting, TLS included; below `timeout`, because only a failed connect proves "not sent".
     pub connect_timeout: Duration,
     /// PEM file with certificates trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// Trust the certificates of `ca_file` alone.
     pub ca_only: bool,
-    /// PEM file with the server's own certificate, which is then trusted alone.
+    /// PEM file with the server's own certificate: that one is trusted, whoever signed it and whatever name it bears, and
+    /// no other.
     pub pinned_certificate: Option<PathBuf>,
     /// What proves to the server who we are.
     pub client_certificate: Option<ClientCertificate>,
-    /// The proxy that every call goes through.
+    /// The proxy that every call goes through; the environment's variables are never looked at.
     pub proxy: Option<Proxy>,
     /// Allow `http://` to another machine.
     pub allow_plain_http: bool,
@@ -61,6 +62,21 @@ impl fmt::Debug for Reach {
 }
 
 impl Reach {
+    /// A server by its address alone: 60 s a call, 10 s to connect, the system's authorities, no proxy.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+            ca_file: None,
+            ca_only: false,
+            pinned_certificate: None,
+            client_certificate: None,
+            proxy: None,
+            allow_plain_http: false,
+        }
+    }
+
     /// The address, checked.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ fn user_of(env: &str, address: &str, user: &str, refusals: &Arc<Refusals>, bench
     let door = Arc::new(Door::default());
     let sign_in = SignIn::Password { password: "a secret".into() };
     let mut config = ClientConfig::new(EnvId::new(env), address, env, user, sign_in);
-    config.allow_plain_http = true;
+    config.reach.allow_plain_http = true;
     let clock = Arc::clone(&bench.clock) as Arc<dyn skydeck::domain::time::Clock>;
     let erp = KingdeeErp::over(config, Arc::new(causes()), clock, Arc::clone(&door) as Arc<dyn Transport>).unwrap();
     (door, Arc::new(erp.sharing(refusals)))

@@ -191,10 +191,10 @@ async fn an_allowed_operation_is_called_by_name() {
 async fn certificates_that_cannot_be_read_are_named() {
     let mut config = config("https://erp.example.invalid/k3cloud/", signed());
     let file = tempfile::NamedTempFile::new().unwrap();
-    config.ca_file = Some(file.path().to_owned());
+    config.reach.ca_file = Some(file.path().to_owned());
     let fault = KingdeeErp::new(config.clone(), causes(), Arc::new(TokioClock::start())).err().unwrap().to_string();
     assert!(fault.contains("no certificate in it"), "{fault}");
-    config.ca_file = Some("/nonexistent/ca.pem".into());
+    config.reach.ca_file = Some("/nonexistent/ca.pem".into());
     let fault = KingdeeErp::new(config, causes(), Arc::new(TokioClock::start())).err().unwrap().to_string();
     assert!(fault.contains("ca_file /nonexistent/ca.pem"), "{fault}");
 }

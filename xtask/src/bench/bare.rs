@@ -142,7 +142,7 @@ impl Caller {
         };
         let data = sign::app_data(&config.account_set, &config.user, config.lcid, &config.org);
         Ok(Self {
-            transport: HttpTransport::new(&config).map_err(wrong)?,
+            transport: HttpTransport::new(&config.reach, config.max_body, config.max_query_body).map_err(wrong)?,
             address: config.address().map_err(wrong)?,
             clock: clock.clone(),
             plan: plan.clone(),
