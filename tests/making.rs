@@ -29,6 +29,7 @@ use place::{PROGRAM, Place};
 use serde_json::{Value, json};
 use skydeck::sim::faults::FaultPlan;
 use skydeck::sim::settings::Settings;
+use skydeck::sim::{self, RequestParts};
 
 const FORM: &str = "STK_InStock";
 const PLAN: &str = "sal_outstock_to_instock";
@@ -76,6 +77,24 @@ fn run_of(place: &Place, plan: &str) -> (Output, Value) {
     let last = text.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     let last = last.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
     (out, last)
+}
+
+/// Somebody calls the ERP with a client of his own, which does it.
+fn by_hand(place: &Place, service: &str, body: Value) {
+    let known = sim::demo_credentials();
+    let post = |path: &str, headers: Vec<(String, String)>, body: Value| {
+        let path = format!("/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{path}.common.kdsvc");
+        let request = RequestParts { method: "POST".into(), path, headers, body: body.to_string().into() };
+        let now = chrono::Utc::now().timestamp_millis();
+        let reply = place.sim.as_ref().unwrap().with_world(|world| world.handle(request, now));
+        serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()
+    };
+    let sign_in = json!({"acctid": known.account, "username": "演示用户", "password": known.password, "lcid": 2052});
+    let welcome = post("AuthService.ValidateUser", vec![], sign_in);
+    let session = welcome["KDSVCSessionId"].as_str().unwrap_or_else(|| panic!("{welcome}")).to_owned();
+    let headers = vec![("kdservice-sessionid".into(), session)];
+    let said = post(&format!("DynamicFormService.{service}"), headers, body);
+    assert_eq!(said["Result"]["ResponseStatus"]["IsSuccess"], true, "{said}");
 }
 
 /// The bills that were made, by number, and how often each was.

@@ -3,10 +3,8 @@
 
 use serde_json::{Value, json};
 
-use skydeck::sim::RequestParts;
-
 use crate::place::Place;
-use crate::{FORM, PLAN, audited, faults, made, run, settings, with};
+use crate::{FORM, PLAN, audited, by_hand, faults, made, run, settings, with};
 
 fn said(place: &Place, verb: &[&str]) -> (Option<i32>, String) {
     let out = place.verb(verb);
@@ -152,23 +150,10 @@ fn several_bills_under_one_key_are_left_to_a_person() {
 
 /// Somebody saves a bill with a client of his own.
 fn save_by_hand(place: &Place, number: &str) {
-    let world = place.sim.as_ref().unwrap();
-    let c = skydeck::sim::demo_credentials();
-    let post = |path: &str, headers: Vec<(String, String)>, body: Value| {
-        let path = format!("/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{path}.common.kdsvc");
-        let request = RequestParts { method: "POST".into(), path, headers, body: body.to_string().into() };
-        let reply = world.with_world(|world| world.handle(request, chrono::Utc::now().timestamp_millis()));
-        serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()
-    };
-    let sign_in = json!({"acctid": c.account, "username": "演示用户", "password": c.password, "lcid": 2052});
-    let welcome = post("AuthService.ValidateUser", vec![], sign_in);
-    let session = welcome["KDSVCSessionId"].as_str().unwrap_or_else(|| panic!("{welcome}")).to_owned();
     let model = json!({
         "FBillNo": number, "FBillTypeID": {"FNumber": "RKD01_SYS"}, "FDate": "2026-01-02", "FSupplierId": {"FNumber": "VEN00003"},
         "FStockOrgId": {"FNumber": "100"},
         "FInStockEntry": [{"FMaterialId": {"FNumber": "MAT00083"}, "FRealQty": 1}],
     });
-    let body = json!({"formid": FORM, "data": {"Model": model}});
-    let said = post("DynamicFormService.Save", vec![("kdservice-sessionid".into(), session)], body);
-    assert_eq!(said["Result"]["ResponseStatus"]["IsSuccess"], true, "{said}");
+    by_hand(place, "Save", json!({"formid": FORM, "data": {"Model": model}}));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use crate::place::{PROGRAM, Place};
-use crate::{faults, place_of, run_of, settings};
+use crate::{by_hand, faults, place_of, run_of, settings};
 use serde_json::{Value, json};
 use skydeck::sim::RequestParts;
 
@@ -157,20 +157,7 @@ fn what_several_bills_hold_together_is_the_whole_and_two_of_the_whole_are_a_ques
 
 /// Somebody pushes a bill with a client of his own.
 fn push_by_hand(place: &Place, id: u64) {
-    let world = place.sim.as_ref().unwrap();
-    let c = skydeck::sim::demo_credentials();
-    let post = |path: &str, headers: Vec<(String, String)>, body: Value| {
-        let path = format!("/k3cloud/Kingdee.BOS.WebApi.ServicesStub.{path}.common.kdsvc");
-        let request = RequestParts { method: "POST".into(), path, headers, body: body.to_string().into() };
-        let reply = world.with_world(|world| world.handle(request, chrono::Utc::now().timestamp_millis()));
-        serde_json::from_slice::<Value>(&reply.body).unwrap_or_default()
-    };
-    let sign_in = json!({"acctid": c.account, "username": "演示用户", "password": c.password, "lcid": 2052});
-    let welcome = post("AuthService.ValidateUser", vec![], sign_in);
-    let session = welcome["KDSVCSessionId"].as_str().unwrap_or_else(|| panic!("{welcome}")).to_owned();
-    let body = json!({"formid": FROM, "data": {"Ids": id.to_string(), "RuleId": RULE}});
-    let said = post("DynamicFormService.Push", vec![("kdservice-sessionid".into(), session)], body);
-    assert_eq!(said["Result"]["ResponseStatus"]["IsSuccess"], true, "{said}");
+    by_hand(place, "Push", json!({"formid": FROM, "data": {"Ids": id.to_string(), "RuleId": RULE}}));
 }
 
 #[test]
