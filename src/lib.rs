@@ -37,6 +37,7 @@
 //! - [`text`]: the one choke point from outside bytes to shown text.
 //! - [`sim`]: simulated systems, Kingdee and generic JSON, an independent reading of the protocols; shares no code with `erp`.
 //! - [`annals`]: a made-up past: dated facts over many days, for demos and benches.
+//! - [`forecast`]: what is usual for a plan, learned from its facts; silent until it beats its baseline. Pure.
 //! - [`export`]: a list as a file: CSV, JSON lines, Markdown, HTML; console and verbs write it.
 //! - [`cli`], [`config`], [`secret`], [`boot`]: verbs, configuration, secrets, and the composition root; [`exit`]: how a verb
 //!   ends.
@@ -71,6 +72,7 @@ pub use skydeck_console::{shell, ui};
 pub use skydeck_core::{domain, text};
 pub use skydeck_engine as engine;
 pub use skydeck_export as export;
+pub use skydeck_forecast as forecast;
 pub use skydeck_http as http;
 pub use skydeck_ipc as link;
 pub use skydeck_kingdee as erp;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::FALSE_ALARMS;
 use super::database::{self, Closing, Database};
 use super::log::Logging;
 use super::opening::told;
@@ -28,7 +29,7 @@ use crate::domain::server::Server as ErpServer;
 use crate::domain::time::Clock;
 use crate::engine::api::Link;
 use crate::engine::ports::Erp;
-use crate::engine::{Engine, Left, Parts};
+use crate::engine::{Calendar, Engine, Left, Parts};
 use crate::erp::config::is_in_clear;
 use crate::exit::{Exit, Stop};
 use crate::host::alerts::Alerts;
@@ -173,6 +174,7 @@ impl Booted {
         };
         let only_looks = looks.is_some();
         let engine = begin(parts, looks).await?;
+        engine.look_ahead(Calendar::china().clone(), FALSE_ALARMS);
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
         let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))

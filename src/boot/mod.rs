@@ -71,6 +71,9 @@ pub const TABLES: &[(&str, &str)] = &[
     ("tables/warehouses.csv", include_str!("../../plans/tables/warehouses.csv")),
 ];
 
+/// False alarms about what is usual that are borne, a plan and 30 days.
+pub const FALSE_ALARMS: f64 = 1.0;
+
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct Paths {

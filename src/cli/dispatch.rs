@@ -219,6 +219,7 @@ fn reads(verb: &Verb) -> bool {
         | Verb::Evidence(_)
         | Verb::Health => true,
         Verb::Log(args) => args.verb.is_none(),
+        Verb::Forecast(args) => args.verb.is_none(),
         Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
         _ => false,
     }
@@ -284,6 +285,7 @@ fn here_only(verb: &Verb) -> Option<&'static str> {
         | Verb::Report(_)
         | Verb::Handover(_)
         | Verb::Log(_)
+        | Verb::Forecast(_)
         | Verb::Plan(_)
         | Verb::Env(_)
         | Verb::Health
@@ -392,6 +394,7 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
         Verb::Restore { from, damaged } => super::backup::restore(&context.out(), &from, &context.paths.data, damaged),
         Verb::Alerts(AlertsVerb::Test) => super::alerts::test(context).await,
         Verb::Log(args) => super::log::run(context, args).await,
+        Verb::Forecast(args) => super::forecast::run(context, args).await,
         Verb::Prune { yes } => super::prune::run(context, yes).await,
         #[cfg(feature = "postgres")]
         Verb::Store(verb) => Box::pin(super::store::run(context, verb)).await,

@@ -22,6 +22,7 @@ mod end_words;
 pub mod environments;
 mod files;
 mod follow;
+mod forecast;
 mod fresh;
 mod health;
 mod help;

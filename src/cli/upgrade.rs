@@ -88,7 +88,15 @@ fn said(out: &Out, data: &Path, from: u32, backup: Option<&Path>) -> Result<(), 
 pub(super) fn look(context: &Context, verb: Option<&Verb>) -> Result<Option<SnapshotDir>, Stop> {
     let reads = matches!(
         verb,
-        Some(Verb::Ledger(_) | Verb::History(_) | Verb::Bill(_) | Verb::Export(_) | Verb::Log(_) | Verb::Health)
+        Some(
+            Verb::Ledger(_)
+                | Verb::History(_)
+                | Verb::Bill(_)
+                | Verb::Export(_)
+                | Verb::Log(_)
+                | Verb::Forecast(_)
+                | Verb::Health
+        )
     );
     let elsewhere = context.global.attach.is_some() || context.snapshot.is_some();
     let data = &context.paths.data;

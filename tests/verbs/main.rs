@@ -23,6 +23,7 @@ mod cli;
 mod clock;
 mod ended;
 mod endings;
+mod forecast;
 mod handed;
 mod history_verb;
 mod ledger_verb;

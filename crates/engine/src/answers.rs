@@ -23,7 +23,7 @@ use skydeck_store::{Store, StoreError};
 
 use super::control::{PlanEntry, Shared};
 use super::today::{Known, in_force, next_run, today};
-use super::{revision, select};
+use super::{forecasts, revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
 const LAST_RUNS: u32 = 12;
@@ -74,8 +74,13 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         }
         Query::Today(span) => {
             let stopped = still_stopped(store.stopped_runs().await?, &plans, &envs, now);
-            let known = Known { plans: &plans, envs: &envs, stopped, awake: shared.awake, now };
+            let watched = &shared.watched;
+            let known = Known { plans: &plans, envs: &envs, stopped, watched, awake: shared.awake, now };
             Ok(Answer::Today(Box::new(today(store, known, span).await?)))
+        }
+        Query::Forecast(plan) => {
+            let said = forecasts::answer(shared, &plans, &envs, plan.as_ref()).await?;
+            Ok(Answer::Forecast(Box::new(said)))
         }
         Query::LedgerGroups { plan } => Ok(Answer::LedgerGroups(store.ledger_groups(plan.as_ref()).await?)),
         Query::LedgerCounts { selection, after } => {

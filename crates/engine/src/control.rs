@@ -26,6 +26,7 @@ use skydeck_store::{Store, StoreError};
 use super::PlanSource;
 use super::dispatch::{Claim, Dispatch};
 use super::ledger::Ledger;
+use super::watched::Watched;
 
 /// A plan as it was read, with the number of its hazards.
 pub type PlanEntry = (Result<Arc<Plan>, PlanProblem>, u32);
@@ -92,6 +93,8 @@ pub struct Shared {
     pub log_begins: tokio::sync::Mutex<()>,
     /// User id of this process.
     pub owner: u32,
+    /// What is usual, where that is followed.
+    pub watched: Watched,
     /// Since when this engine is there to start what is due.
     pub awake: Ts,
     /// Environments; the first is the default.

@@ -88,6 +88,8 @@ pub(crate) struct Present {
     watchers: Mutex<Vec<Watcher>>,
     /// Rings when a watcher falls behind.
     lagging: Notify,
+    /// Rings when facts were stored, for the one who reads them from the store.
+    stored: Notify,
 }
 
 /// The writer's own half: [`Writer::run`] it on a task.
@@ -108,8 +110,12 @@ impl Ledger {
         let live = store.snapshot(NEWEST_SHOWN).await?.live();
         let (queue, requests) = mpsc::channel(QUEUE_BOUND);
         let (fail, failed) = watch::channel(None);
-        let present =
-            Arc::new(Present { live: Mutex::new(live), watchers: Mutex::new(Vec::new()), lagging: Notify::new() });
+        let present = Arc::new(Present {
+            live: Mutex::new(live),
+            watchers: Mutex::new(Vec::new()),
+            lagging: Notify::new(),
+            stored: Notify::new(),
+        });
         let writer = Writer {
             store: Arc::clone(store),
             queue: requests,
@@ -179,6 +185,11 @@ impl Ledger {
     /// Changes when the store fails.
     pub fn failure(&self) -> watch::Receiver<Option<StoreError>> {
         self.failed.clone()
+    }
+
+    /// Waits until facts were stored since this was waited for last. One task at a time may.
+    pub async fn stored(&self) {
+        self.present.stored.notified().await;
     }
 
     /// Looks at the present state.
@@ -260,6 +271,7 @@ impl Present {
 
     /// Applies facts, then shows them to everybody who watches.
     pub(crate) fn publish(&self, facts: &Arc<[Fact]>) {
+        self.stored.notify_one();
         let mut live = self.live();
         for fact in facts.iter() {
             live.apply(fact);

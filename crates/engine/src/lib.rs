@@ -23,6 +23,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::RunState;
 use skydeck_core::domain::time::Clock;
 use skydeck_core::domain::who::Who;
+pub use skydeck_forecast::Calendar;
 use skydeck_store::actions::ActionLog;
 use skydeck_store::{Store, StoreError};
 
@@ -47,6 +48,7 @@ mod dispatch;
 mod ending;
 mod erp_time;
 mod follower;
+mod forecasts;
 mod glance;
 mod handed_in;
 mod heartbeat;
@@ -84,6 +86,7 @@ mod tasks;
 mod today;
 mod triage;
 mod unconfirmed;
+mod watched;
 mod work;
 
 use control::{RunControl, Shared, lock};
@@ -252,6 +255,7 @@ impl Engine {
             store: parts.store,
             ledger,
             causes: parts.causes,
+            watched: watched::Watched::default(),
             awake: clock.now(),
             envs,
             plans: Mutex::new(Arc::from([])),
@@ -281,6 +285,11 @@ impl Engine {
         inner.shared.remember_servers().await?;
         inner.load_first().await;
         Ok(Self { inner })
+    }
+
+    /// Begins to follow what is usual, beside everything else. `budget`: false alarms that are borne, a plan and 30 days.
+    pub fn look_ahead(&self, calendar: Calendar, budget: f64) {
+        self.inner.tasks.spawn(forecasts::follow(Arc::clone(&self.inner.shared), calendar, budget));
     }
 
     /// Gives an order. The receipt comes at once, the rest as facts. The same id twice does nothing twice. Goes on
@@ -365,6 +374,7 @@ impl Engine {
             task.handle.abort();
         }
         let mut left = Left { in_flight, ..Left::default() };
+        forecasts::keep_last(shared).await;
         shared.ledger.live(|live| {
             for run in live.open().filter(|r| r.row.state != RunState::AwaitingApproval) {
                 left.runs.push(run.row.head.id);

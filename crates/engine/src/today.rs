@@ -14,6 +14,7 @@ use skydeck_plan::schedule;
 use skydeck_store::{Store, StoreError};
 
 use super::control::PlanEntry;
+use super::watched::Watched;
 
 /// A run that began this long after its due time is late; a plan without one is silent.
 const LATE: Duration = Duration::from_secs(10 * 60);
@@ -30,6 +31,8 @@ pub(super) struct Known<'a> {
     /// Environments and which of them are production.
     pub envs: &'a [(EnvId, bool)],
     pub stopped: Vec<StoppedRun>,
+    /// What is said of what is usual.
+    pub watched: &'a Watched,
     /// Since when there has been anybody to start what is due.
     pub awake: Ts,
     pub now: Ts,
@@ -80,7 +83,19 @@ async fn counted(store: &dyn Store, plan: &PlanId, now: Ts, span: &Span) -> Resu
         next: None,
         went_through: None,
         silent: None,
+        forecast: None,
     })
+}
+
+/// Whether a plan was due and did not run ([`silent`]), as its last run tells.
+pub(super) async fn silent_now(
+    store: &dyn Store,
+    plan: &Plan,
+    schedule: &Schedule,
+    (awake, now): (Ts, Ts),
+) -> Result<Option<Silent>, StoreError> {
+    let last = store.runs(Some(&plan.id), &PageRequest::first(1)).await?;
+    Ok(silent(schedule, last.rows.first().map(|(_, row)| row), awake, now))
 }
 
 async fn plan_day(store: &dyn Store, plan: &Plan, known: &Known<'_>, span: &Span) -> Result<PlanDay, StoreError> {
@@ -93,9 +108,11 @@ async fn plan_day(store: &dyn Store, plan: &Plan, known: &Known<'_>, span: &Span
         .map(|(_, row)| row)
         .collect();
     let schedule = in_force(plan, known.envs);
+    let next = schedule.and_then(|schedule| next_run(schedule, known.now));
     Ok(PlanDay {
         name: plan.name.clone(),
-        next: schedule.and_then(|schedule| next_run(schedule, known.now)),
+        next,
+        forecast: known.watched.say(&plan.id, next).map(Box::new),
         went_through: last.iter().find(|row| went_through(row)).and_then(|row| row.closed),
         silent: schedule.and_then(|schedule| silent(schedule, last.first(), known.awake, known.now)),
         ..day

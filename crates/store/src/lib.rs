@@ -226,6 +226,20 @@ pub struct LedgerEntry {
     pub deaths: u32,
 }
 
+/// A state that a reader made of the facts up to a place, kept beside them so that it need not read them all again. It is
+/// worth nothing by itself: whoever finds none, or one of another form, makes it anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Number of what is in it, and how.
+    pub form: u32,
+    /// The last fact that is in it.
+    pub place: Seq,
+    /// Its parts by name.
+    pub rows: Vec<(String, Vec<u8>)>,
+    /// What is kept under other names is not of it any more.
+    pub whole: bool,
+}
+
 /// What is going on, as it was at one place of the journal: the facts after it bring it to the present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -375,6 +389,14 @@ pub trait Reads: Send + Sync {
     /// What happened in the hours of a plan that began in a span of time, oldest first, by kind of run: hours in which nothing
     /// did are left out. Of many the first [`HOURS_AT_ONCE`]; who wants more goes on behind the last one.
     async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError>;
+    /// What a reader kept of this form ([`Kept`]); `None` where there is nothing of it.
+    async fn kept(&self, _form: u32) -> Result<Option<Kept>, StoreError> {
+        Ok(None)
+    }
+    /// Keeps a reader's state. It is no fact, nothing waits for it, and a crash may lose it.
+    async fn keep(&self, _kept: Kept) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
     /// than the keeping of plans.
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;

@@ -179,6 +179,10 @@ async fn build(
     };
     copy_files(order.data, new_dir)?;
     let new = LocalStore::open(new_dir, Arc::clone(clock), &order.by.to_string(), &|_: Progress| {})?;
+    // What was learned from facts that are forgotten now cannot be learned again.
+    if let Some(kept) = old.index().kept()? {
+        new.index().keep(&kept)?;
+    }
     let result = compare(old, &new).and_then(|()| told(order, &pruned));
     if let Err(error) = &result {
         tracing::error!(%error, "nothing was pruned");

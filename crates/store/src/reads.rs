@@ -14,7 +14,9 @@ use async_trait::async_trait;
 
 use super::index::Index;
 use super::index::kv::Kv;
-use super::{AppendError, Appended, Batch, HandedIn, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill};
+use super::{
+    AppendError, Appended, Batch, HandedIn, Kept, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill,
+};
 use skydeck_core::domain::action_log::LogWitness;
 use skydeck_core::domain::bill::{Found, Slot};
 use skydeck_core::domain::cause::Cause;
@@ -372,6 +374,14 @@ impl<S: Embedded> Reads for S {
     async fn hourly(&self, plan: &PlanId, hours: Range<Ts>) -> Result<Vec<Hour>, StoreError> {
         let plan = plan.clone();
         long(self, move |s| s.index().hourly(&plan, &hours)).await
+    }
+
+    async fn kept(&self, form: u32) -> Result<Option<Kept>, StoreError> {
+        long(self, move |s| Ok(s.index().kept()?.filter(|kept| kept.form == form))).await
+    }
+
+    async fn keep(&self, kept: Kept) -> Result<(), StoreError> {
+        long(self, move |s| s.index().keep(&kept)).await
     }
 
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError> {

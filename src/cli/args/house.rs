@@ -114,6 +114,29 @@ pub struct LogArgs {
     pub limit: u32,
 }
 
+/// `forecast`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ForecastArgs {
+    /// Replay the journal; nothing = say what stands.
+    #[command(subcommand)]
+    pub verb: Option<ForecastVerb>,
+    /// Only of this plan.
+    #[arg(value_name = "PLAN")]
+    pub plan: Option<String>,
+}
+
+/// `forecast …`.
+#[derive(Debug, Subcommand)]
+pub enum ForecastVerb {
+    /// How the forecasters would have done on this site's own journal, beside what they are compared with.
+    Backtest {
+        /// Only of this plan.
+        #[arg(value_name = "PLAN")]
+        plan: Option<String>,
+    },
+}
+
 /// `log …`.
 #[derive(Debug, Subcommand)]
 pub enum LogVerb {

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use self::house::{AlertsVerb, DemoArgs, DoctorArgs, LogArgs, LogVerb, SelfVerb, ServeArgs, UpgradeArgs};
+pub use self::house::{
+    AlertsVerb, DemoArgs, DoctorArgs, ForecastArgs, ForecastVerb, LogArgs, LogVerb, SelfVerb, ServeArgs, UpgradeArgs,
+};
 pub use self::looks::Looks;
 use self::looks::language;
 pub use self::plans::{ConfigVerb, EnvAdd, EnvVerb, NewPlan, PlanVerb};
@@ -116,6 +118,8 @@ pub enum Verb {
     Handover(HandoverArgs),
     /// What an auditor is given of a run: what was approved by whom, every call, and how to check it without Skydeck.
     Evidence(EvidenceArgs),
+    /// What is usual for each plan, what stands out from it, and what did not run.
+    Forecast(ForecastArgs),
     /// The action log: who ordered what, why, and what came of it.
     Log(LogArgs),
     /// Plans: list, lint, render, preview, import, diff, …

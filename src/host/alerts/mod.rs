@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch as signal};
 
+pub mod ahead;
 pub mod send;
 pub mod watch;
 pub mod words;
 
+use self::ahead::{Lookout, Unusual};
 use self::send::Sender;
 use self::watch::{Item, Times, Watchman};
 use self::words::Message;
 use crate::domain::ids::PlanId;
 use crate::domain::language::Language;
 use crate::domain::query::{Answer, LedgerGroup, Query};
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Ts};
 use crate::engine::api::{Link, Notice, Watch};
 use crate::host::missed;
 
@@ -43,38 +45,35 @@ impl Alerts {
     /// Reads until the link ends or `end` says so; then sends what is left.
     pub async fn run(self, link: Arc<dyn Link>, clock: Arc<dyn Clock>, mut end: signal::Receiver<bool>) {
         let Self { sender, times, tongue, label } = self;
-        let (queue, mut waiting) = mpsc::channel::<Message>(QUEUE);
-        let wall = Arc::clone(&clock);
-        let sending = tokio::spawn(async move {
-            while let Some(message) = waiting.recv().await {
-                for (name, result) in sender.send(&message, || wall.now().0).await {
-                    match result {
-                        Ok(()) => tracing::info!(target = %name, "told"),
-                        Err(why) => tracing::error!(target = %name, %why, "nobody was told"),
-                    }
-                }
-            }
-        });
+        let (queue, waiting) = mpsc::channel::<Message>(QUEUE);
+        let sending = tokio::spawn(deliver(sender, Arc::clone(&clock), waiting));
         let Ok(Watch { live, mut notices }) = link.watch().await else { return };
         // A clock that is set back must hold back no alert: the watchman waits by time that only goes on.
         let (begun, start) = (clock.now(), clock.mono());
         let now = || begun.plus(clock.mono().saturating_sub(start));
         let mut watchman = Watchman::new(times, live, now());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let mut lookout = Lookout::new(now());
+        let send = |message: Message, items: usize| {
+            if queue.try_send(message).is_err() {
+                tracing::error!(items, "too many alerts wait; these are lost");
+            }
+        };
         let tell = async |mut items: Vec<Item>| {
             since_when(&*link, &mut items).await;
             let groups = groups(&*link, &items).await;
-            let message = words::message(tongue, &items, &groups, &*label, &host);
-            if queue.try_send(message).is_err() {
-                tracing::error!(items = items.len(), "too many alerts wait; these are lost");
-            }
+            send(words::message(tongue, &items, &groups, &*label, &host), items.len());
         };
         loop {
             let items = watchman.due(now());
             if !items.is_empty() {
                 tell(items).await;
             }
-            let nap = watchman.idle_for(now());
+            let unusual = ask(&*link, &mut lookout, now()).await;
+            if !unusual.is_empty() {
+                send(ahead::message(tongue, &unusual, &*label, &host), unusual.len());
+            }
+            let nap = watchman.idle_for(now()).into_iter().chain(lookout.idle_for(now())).min();
             let slept = async {
                 match nap {
                     Some(nap) => tokio::time::sleep(nap.max(Duration::from_millis(10))).await,
@@ -87,7 +86,10 @@ impl Alerts {
                 notice = notices.recv() => notice,
             };
             match notice {
-                Some(Notice::Facts(facts)) => watchman.facts(&facts, now()),
+                Some(Notice::Facts(facts)) => {
+                    lookout.facts(&facts, now());
+                    watchman.facts(&facts, now());
+                }
                 Some(Notice::Resync(live)) => {
                     let ended = missed::ended(&*link, watchman.live(), &live).await;
                     watchman.resync(*live, &ended, now());
@@ -109,6 +111,30 @@ impl Alerts {
         drop(queue);
         let _ = sending.await;
     }
+}
+
+/// Sends what waits, one after the other.
+async fn deliver(sender: Sender, wall: Arc<dyn Clock>, mut waiting: mpsc::Receiver<Message>) {
+    while let Some(message) = waiting.recv().await {
+        for (name, result) in sender.send(&message, || wall.now().0).await {
+            match result {
+                Ok(()) => tracing::info!(target = %name, "told"),
+                Err(why) => tracing::error!(target = %name, %why, "nobody was told"),
+            }
+        }
+    }
+}
+
+/// What is unusual and nobody was told yet, where it is time to ask.
+async fn ask(link: &dyn Link, lookout: &mut Lookout, now: Ts) -> Vec<Unusual> {
+    if !lookout.is_due(now) {
+        return Vec::new();
+    }
+    if let Ok(Answer::Forecast(said)) = link.ask(Query::Forecast(None)).await {
+        return lookout.see(&said, now);
+    }
+    lookout.unanswered(now);
+    Vec::new()
 }
 
 /// Adds since when the plans' runs have ended by themselves, and how many in a row.

@@ -100,6 +100,7 @@ impl World {
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Today(span) => Answer::Today(Box::new(self.today(span))),
+            Query::Forecast(_) => Answer::Forecast(Box::default()),
             Query::Environments => Answer::Environments(self.envs.clone()),
             Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }

@@ -81,6 +81,7 @@ fn plan_day(i: u64, row: &PlanRow, span: &Span) -> PlanDay {
         next: row.next,
         went_through: row.last.first().and_then(|run| run.closed),
         silent: None,
+        forecast: None,
         plan,
         name,
         problem,
@@ -102,6 +103,7 @@ fn other(i: u64, span: &Span) -> PlanDay {
         next: Some(before(-3600)),
         went_through: i.is_multiple_of(4).then(|| before(1800)),
         silent: silent.then(|| Silent { since: before(8 * 3600 + 60 * i as i64), times: 4 }),
+        forecast: None,
     }
 }
 

@@ -19,6 +19,8 @@ pub mod event;
 pub mod filter;
 
 pub mod folded;
+pub mod forecast;
+pub mod forecast_words;
 pub mod group_words;
 pub mod handed_in;
 pub mod hours;

@@ -10,6 +10,7 @@ use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
+use super::forecast::Forecasts;
 use super::ids::{EnvId, PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
 use super::reach::PlanReach;
@@ -106,6 +107,8 @@ pub enum Query {
     Environments,
     /// What happened since a moment, what is stuck, and what did not run.
     Today(Span),
+    /// What is usual, what stands out from it, and what did not run: of one plan, or of all.
+    Forecast(Option<PlanId>),
     /// What a run of a plan would collect now. Reads the ERP, and leaves no trace.
     Preview {
         /// Plan.
@@ -313,6 +316,8 @@ pub enum Answer {
     Actions(Page<(Seq, Ts, ActionEntry)>),
     /// To [`Query::Today`].
     Today(Box<Today>),
+    /// To [`Query::Forecast`].
+    Forecast(Box<Forecasts>),
     /// To [`Query::Environments`].
     Environments(Vec<EnvRow>),
     /// To [`Query::Preview`].

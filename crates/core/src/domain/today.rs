@@ -6,12 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::bill::Slot;
+use super::forecast::PlanForecast;
 use super::hours::{Counts, HOUR, Hour};
 use super::ids::PlanId;
 use super::ledger_group::LedgerGroup;
 use super::plan_problem::PlanProblem;
 use super::run::StoppedRun;
 use super::time::Ts;
+
+pub use super::forecast::Silent;
 
 /// Days of one answer, at most.
 pub const MOST_DAYS: usize = 62;
@@ -70,15 +73,9 @@ pub struct PlanDay {
     /// It was due and did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<Silent>,
-}
-
-/// A plan that was due by its schedule and has not run since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Silent {
-    /// The first time it was due.
-    pub since: Ts,
-    /// How often it was due until now.
-    pub times: u32,
+    /// What is usual of it, and what stands out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Box<PlanForecast>>,
 }
 
 /// What a chart shows of a day.

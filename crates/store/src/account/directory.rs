@@ -92,6 +92,23 @@ pub fn told_by(dir: &Path) -> Result<Told, StoreError> {
     Ok(told)
 }
 
+/// Gives on each fact of a directory's journal, in use or not. Changes nothing and takes no lock.
+///
+/// # Errors
+/// A directory of another program's version, a journal that is damaged.
+pub fn each_fact(dir: &Path, take: &mut dyn FnMut(Fact)) -> Result<(), StoreError> {
+    let place = Place::new(dir);
+    place.known_version()?;
+    if !place.journal().exists() {
+        return Ok(());
+    }
+    let report = walk(&place.journal(), Seq(0), &mut |fact| {
+        take(fact);
+        Ok(())
+    })?;
+    report.damage.into_iter().next().map_or(Ok(()), |damage| Err(StoreError::Damaged(damage)))
+}
+
 fn verified(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
     let place = Place::new(dir);
     // What a newer program wrote is not understood here, and must not be called whole.

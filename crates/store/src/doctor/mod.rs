@@ -10,11 +10,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::account::{self, Told, read};
 use super::index::fold::fold;
-use super::index::is_of_hours;
 use super::index::key;
 use super::index::kv::{Batch, Entry, Kv, Walk};
 use super::index::write_batch::WriteBatch;
 use super::index::{Index, LAYOUT};
+use super::index::{is_of_forecast, is_of_hours};
 pub use super::journal::walk::JournalReport;
 use super::journal::walk::walk;
 use super::journal::{sealed, segment, tail};
@@ -150,7 +150,12 @@ pub fn check(dir: &Path, clock: &dyn Clock, progress: &dyn Fn(Progress)) -> Resu
             if report.index.layout.is_none() {
                 // Where hours are not counted yet, the next start does it.
                 let hours = index.hours_counted()? == applied;
-                compare(&fresh.kv, &index.kv, &|key| hours || !is_of_hours(key), &mut report.index)?;
+                compare(
+                    &fresh.kv,
+                    &index.kv,
+                    &|key| (hours || !is_of_hours(key)) && !is_of_forecast(key),
+                    &mut report.index,
+                )?;
             }
         }
         Ok(())

@@ -61,6 +61,8 @@ pub const STOPPED: u8 = b'E';
 pub const CURED: u8 = b'c';
 /// `h` plan, hour, kind of run → what happened in it.
 pub const HOUR: u8 = b'h';
+/// `f` name → a state of what is usual, as its reader keeps it.
+pub const FORECAST: u8 = b'f';
 /// `P` revision → the plan as it was.
 pub const PLAN: u8 = b'P';
 /// `s` environment → the server it is bound to.

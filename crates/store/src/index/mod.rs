@@ -8,6 +8,7 @@ pub mod blocks;
 mod changing;
 pub mod entries;
 pub mod fold;
+mod forecast;
 mod forget;
 mod handed_in;
 pub mod hour_rows;
@@ -31,6 +32,7 @@ pub mod unmoved;
 mod values;
 pub mod write_batch;
 
+pub(crate) use forecast::is_of_forecast;
 pub(crate) use hour_rows::is_of_hours;
 
 use std::collections::HashMap;

@@ -102,6 +102,11 @@ impl SledKv {
         }
     }
 
+    /// Whether nothing is held that is not below yet.
+    pub fn is_spilled(&self) -> bool {
+        self.table.is_spilled()
+    }
+
     /// Makes everything applied so far durable: sled's own flush leaves it to the kernel.
     pub fn sync(&self) -> std::io::Result<()> {
         self.table.spill().map_err(std::io::Error::other)?;

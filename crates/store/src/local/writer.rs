@@ -355,7 +355,8 @@ impl Writer {
         if matches!(self.shared.mode(), Mode::Stopped(_)) {
             return;
         }
-        if self.dirty {
+        // What a reader kept came past this thread.
+        if self.dirty || !self.shared.index.kv.is_spilled() {
             self.sync_index();
         }
         let _ = self.place.note_durable(self.tail.next().0 - 1);

@@ -116,7 +116,7 @@ impl Today {
     fn plan_here(&self, shared: &Shared) -> Option<PlanId> {
         let day = self.day.as_ref()?;
         let id = match self.line_here(shared)? {
-            Line::Plan(i) | Line::Silent(i) => &day.plans.get(i)?.plan,
+            Line::Plan(i) | Line::Silent(i) | Line::Unusual(i, _) => &day.plans.get(i)?.plan,
             Line::Stopped(i) => &day.stopped.get(i)?.row.head.plan,
             _ => return None,
         };

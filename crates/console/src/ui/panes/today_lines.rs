@@ -9,6 +9,7 @@ use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::filter::{Filter, Key, Moment, Point, Span, Term, Test};
+use skydeck_core::domain::forecast::Found;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::query::EnvRow;
 use skydeck_core::domain::run::RunState;
@@ -22,6 +23,8 @@ use super::pane::{Goto, Subject};
 pub(super) enum Line {
     /// A plan that did not run, by its place in the answer.
     Silent(usize),
+    /// What stands out of a plan from what is usual: the plan, and which of its findings.
+    Unusual(usize, usize),
     /// A plan whose file cannot be used.
     Broken(usize),
     /// A run that ended by itself.
@@ -44,6 +47,7 @@ pub(super) enum Line {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Alarm(PlanId),
+    Unusual(PlanId, usize),
     Run(RunId),
     Group(Slot, String),
     Plan(PlanId),
@@ -128,6 +132,7 @@ impl Line {
         let plan = |i: &usize| day.plans.get(*i).map(|plan| plan.plan.clone());
         match self {
             Self::Silent(i) | Self::Broken(i) => plan(i).map(Place::Alarm),
+            Self::Unusual(i, n) => plan(i).map(|plan| Place::Unusual(plan, *n)),
             Self::Stopped(i) => day.stopped.get(*i).map(|stopped| Place::Run(stopped.row.head.id)),
             Self::Waiting(run) => Some(Place::Run(*run)),
             Self::Trouble(env) | Self::Env(env) => Some(Place::Env(env.clone())),
@@ -151,6 +156,8 @@ pub(super) fn lines(shared: &Shared, day: &Today) -> Vec<Line> {
     lines.extend((0..day.stopped.len()).map(Line::Stopped));
     lines.extend(plans().filter(|(_, plan)| plan.problem.is_some()).map(|(i, _)| Line::Broken(i)));
     lines.extend(waiting(shared).map(Line::Waiting));
+    // Likely, not certain: after all that is.
+    lines.extend(plans().flat_map(|(i, plan)| (0..findings(plan).len()).map(move |n| Line::Unusual(i, n))));
     lines.extend(
         shared.envs.iter().filter(|env| trouble(shared, env).is_some()).map(|env| Line::Trouble(env.env.id.clone())),
     );
@@ -174,6 +181,11 @@ pub(super) fn lines(shared: &Shared, day: &Today) -> Vec<Line> {
         lines.extend(calm);
     }
     lines
+}
+
+/// What stands out of a plan from what is usual.
+pub(super) fn findings(plan: &PlanDay) -> &[Found] {
+    plan.forecast.as_ref().map_or(&[], |forecast| &forecast.found)
 }
 
 /// Open runs that wait for a person, oldest first.
@@ -204,7 +216,9 @@ pub(super) fn trouble(shared: &Shared, env: &EnvRow) -> Option<String> {
 pub(super) fn target(day: &Today, line: &Line, number: Option<Number>, since: NaiveDateTime) -> Option<Goto> {
     let to = |pane, what| Some(Goto { pane, what });
     match line {
-        Line::Silent(_) | Line::Broken(_) | Line::Env(_) | Line::Trouble(_) => to(Scope::Plans, Subject::AsItIs),
+        Line::Silent(_) | Line::Unusual(..) | Line::Broken(_) | Line::Env(_) | Line::Trouble(_) => {
+            to(Scope::Plans, Subject::AsItIs)
+        }
         Line::Stopped(i) => {
             let stopped = day.stopped.get(*i)?;
             to(Scope::Results, Subject::Run(Box::new(stopped.row.clone())))
@@ -257,7 +271,7 @@ pub(super) fn unresolved(shared: &Shared, day: &Today, line: &Line) -> Option<(F
             let label = words::group(&shared.setup.causes, shared.lang, group.slot, &group.group);
             Some((ledger_groups::filter(group.slot.word(), &group.group), fill(shared.t().group_of, &[&label])))
         }
-        Line::Plan(i) | Line::Silent(i) => {
+        Line::Plan(i) | Line::Silent(i) | Line::Unusual(i, _) => {
             let plan = day.plans.get(*i).filter(|plan| plan.unresolved > 0)?;
             let filter = Filter { terms: vec![is(Key::Plan, vec![plan.plan.to_string()])] };
             Some((filter, fill(shared.t().unresolved_of, &[&words::plan_name(shared, &plan.plan, &plan.name)])))
@@ -270,7 +284,7 @@ pub(super) fn unresolved(shared: &Shared, day: &Today, line: &Line) -> Option<(F
 pub(super) fn copied(shared: &Shared, day: &Today, line: &Line) -> String {
     let plan = |i: &usize| day.plans.get(*i).map(|plan| plan.plan.to_string()).unwrap_or_default();
     match line {
-        Line::Silent(i) | Line::Broken(i) | Line::Plan(i) => plan(i),
+        Line::Silent(i) | Line::Unusual(i, _) | Line::Broken(i) | Line::Plan(i) => plan(i),
         Line::Stopped(i) => day.stopped.get(*i).map(|stopped| stopped.row.head.id.to_string()).unwrap_or_default(),
         Line::Waiting(run) => run.to_string(),
         Line::Trouble(env) | Line::Env(env) => env.to_string(),

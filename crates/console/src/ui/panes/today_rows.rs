@@ -11,12 +11,14 @@ use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::forecast::Found;
+use skydeck_core::domain::forecast_words::{self, Says};
 use skydeck_core::domain::hours::Counts;
 use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::today::{PlanDay, Silent, Today};
 
-use super::today_lines::{Line, Number, trouble};
+use super::today_lines::{Line, Number, findings, trouble};
 
 /// The first line: from when on, and the sums over all plans.
 pub(super) fn title(shared: &Shared, pen: &mut Pen<'_>, area: Rect, day: &Today, since: &str) {
@@ -57,6 +59,7 @@ pub(super) fn draw(
         Line::Silent(_) | Line::Broken(_) | Line::Stopped(_) | Line::Waiting(_) | Line::Trouble(_) => {
             alarm(shared, day, what)
         }
+        Line::Unusual(i, n) => unusual(shared, day, (*i, *n)),
         Line::Quiet => Some(vec![Cell::new(0, Role::Ok, shared.t().today_quiet)]),
         Line::GroupTitles | Line::PlanTitles | Line::EnvTitles => Some(titles(shared, line.width, what)),
         Line::Group(i) => group(shared, line.width, day, *i),
@@ -70,6 +73,11 @@ pub(super) fn draw(
 
 /// What a row says, in full: title and text; of rows that say all of it themselves there is nothing more.
 pub(super) fn in_full(shared: &Shared, day: &Today, line: &Line) -> Option<(String, String)> {
+    if let Line::Unusual(i, n) = line {
+        let plan = day.plans.get(*i)?;
+        let found = findings(plan).get(*n)?;
+        return Some((words::plan_name(shared, &plan.plan, &plan.name), finding_words(shared, found, true)));
+    }
     if let Line::Group(i) = line {
         let group = &day.groups.get(*i)?.group;
         let (advice, who) = words::advice(shared, group.slot, &group.group);
@@ -143,6 +151,7 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
         | Line::Group(_)
         | Line::PlanTitles
         | Line::Plan(_)
+        | Line::Unusual(..)
         | Line::EnvTitles
         | Line::Env(_) => return None,
     };
@@ -153,6 +162,28 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
         Cell::new(0, Role::Text, why),
         Cell::new(11, Role::Dim, since.map(|at| moment(shared, at)).unwrap_or_default()).right(),
     ])
+}
+
+/// What stands out of a plan from what is usual: dim, as all that is only likely.
+fn unusual(shared: &Shared, day: &Today, (i, n): (usize, usize)) -> Option<Vec<Cell<'static>>> {
+    let plan = day.plans.get(i)?;
+    let found = findings(plan).get(n)?;
+    let lang = shared.lang.language();
+    Some(vec![
+        Cell::new(1, Role::Dim, "?"),
+        Cell::new(kind_width(shared), Role::Dim, forecast_words::alert(lang, &found.finding)),
+        Cell::new(20, Role::Text, words::plan_name(shared, &plan.plan, &plan.name)).key(),
+        Cell::new(0, Role::Dim, finding_words(shared, found, false)),
+        Cell::new(11, Role::Dim, moment(shared, found.finding.since())).right(),
+    ])
+}
+
+/// A finding in a sentence; `whole`: with who says it and how often that was wrong.
+fn finding_words(shared: &Shared, found: &Found, whole: bool) -> String {
+    let time = |at| moment(shared, at);
+    let cause = |name: &str| words::group(&shared.setup.causes, shared.lang, Slot::Failed, name);
+    let says = Says { lang: shared.lang.language(), time: &time, cause: &cause };
+    if whole { forecast_words::found(&says, found) } else { forecast_words::finding(&says, &found.finding) }
 }
 
 /// A moment: today the time, else the date with it.

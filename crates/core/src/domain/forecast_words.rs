@@ -1,0 +1,186 @@
+//! What is said about what is usual, in words: for verbs, alerts and screens alike.
+//!
+//! Invariant: a range or a count stands in every sentence; times and causes are worded by whoever shows them.
+
+use super::forecast::{DayKind, Finding, Forecaster, Found, Standing, Usual};
+use super::language::Language;
+use super::time::Ts;
+
+/// How whoever shows a sentence words what stands in it.
+pub struct Says<'a> {
+    /// Language.
+    pub lang: Language,
+    /// A moment.
+    pub time: &'a dyn Fn(Ts) -> String,
+    /// A cause, a skip or a way of not knowing, by its name.
+    pub cause: &'a dyn Fn(&str) -> String,
+}
+
+/// What a forecaster is called.
+pub fn forecaster(lang: Language, by: Forecaster) -> &'static str {
+    match by {
+        Forecaster::Found => lang.t("bills found by a run", "每次读取的单据数"),
+        Forecaster::Silence => lang.t("silence", "久无新单"),
+        Forecaster::Drift => lang.t("volume over days", "连日单量"),
+        Forecaster::FailureRate => lang.t("failure rate", "失败比例"),
+        Forecaster::CallTime => lang.t("call time", "调用耗时"),
+        Forecaster::Ledger => lang.t("growth of the ledger", "遗留增长"),
+        Forecaster::Done => lang.t("when calls are done", "调用完成时间"),
+    }
+}
+
+/// What kind of day it is.
+pub fn day(lang: Language, day: DayKind) -> &'static str {
+    match day {
+        DayKind::Working => lang.t("working day", "工作日"),
+        DayKind::MonthStart => lang.t("start of the month", "月初"),
+        DayKind::MonthEnd => lang.t("end of the month", "月末"),
+        DayKind::AfterBreak => lang.t("first days after a holiday", "假后首日"),
+        DayKind::Weekend => lang.t("weekend", "周末"),
+        DayKind::Holiday => lang.t("holiday", "节假日"),
+    }
+}
+
+/// What a run usually finds: `usually 60–110 (working day)`.
+pub fn usual(lang: Language, usual: &Usual) -> String {
+    let Usual { low, high, .. } = usual;
+    let (day, blind) = (day(lang, usual.day), usual.blind);
+    match lang {
+        Language::En => {
+            let blind = if blind { ", holidays of this year unknown" } else { "" };
+            format!("usually {low}–{high} ({day}{blind})")
+        }
+        Language::Zh => {
+            let blind = if blind { "，日历中没有本年节假日" } else { "" };
+            format!("通常 {low}–{high}（{day}{blind}）")
+        }
+    }
+}
+
+/// What was found, in a sentence.
+pub fn finding(says: &Says<'_>, finding: &Finding) -> String {
+    let since = (says.time)(finding.since());
+    let en = says.lang == Language::En;
+    match finding {
+        Finding::Quiet { found, expected, runs, .. } if en => {
+            format!("{found} found since {since} in {runs} runs, about {expected} expected")
+        }
+        Finding::Quiet { found, expected, runs, .. } => {
+            format!("自 {since} 起 {runs} 次运行共读到 {found} 张，预计约 {expected} 张")
+        }
+        Finding::Busy { found, expected, runs, .. } if en => {
+            format!("{found} found since {since} in {runs} runs, only about {expected} expected")
+        }
+        Finding::Busy { found, expected, runs, .. } => {
+            format!("自 {since} 起 {runs} 次运行共读到 {found} 张，多于预计的约 {expected} 张")
+        }
+        Finding::Failing { permille, usual, .. } => {
+            let percent = |permille: &u32| format!("{}.{} %", permille / 10, permille % 10);
+            let (now, usual) = (percent(permille), percent(usual));
+            if en {
+                format!("{now} of the calls refused since {since}, usually {usual}")
+            } else {
+                format!("自 {since} 起 {now} 的调用失败，通常 {usual}")
+            }
+        }
+        Finding::Slow { ms, usual, .. } if en => format!("a call takes {ms} ms since {since}, usually {usual} ms"),
+        Finding::Slow { ms, usual, .. } => format!("自 {since} 起每次调用 {ms} 毫秒，通常 {usual} 毫秒"),
+        Finding::Growing { group, entered, left, .. } => {
+            let cause = (says.cause)(group);
+            if en {
+                format!("{cause}: {entered} became unresolved since {since}, {left} were settled")
+            } else {
+                format!("{cause}：自 {since} 起新增遗留 {entered} 张，减少 {left} 张")
+            }
+        }
+    }
+}
+
+/// What the alert of a finding is called.
+pub fn alert(lang: Language, finding: &Finding) -> &'static str {
+    match finding {
+        Finding::Quiet { .. } => lang.t("quiet", "久无新单"),
+        Finding::Busy { .. } => lang.t("more than usual", "多于平常"),
+        Finding::Failing { .. } => lang.t("fails more than usual", "失败多于平常"),
+        Finding::Slow { .. } => lang.t("slower than usual", "慢于平常"),
+        Finding::Growing { .. } => lang.t("growing", "持续增加"),
+    }
+}
+
+/// A finding with who says it, and how often that was wrong.
+pub fn found(says: &Says<'_>, found: &Found) -> String {
+    let (what, by) = (finding(says, &found.finding), forecaster(says.lang, found.by));
+    let (alarms, denied) = (found.alarms, found.denied);
+    match says.lang {
+        Language::En => format!("{what} [{by}; alarms in 30 days: {alarms}, said to be none: {denied}]"),
+        Language::Zh => format!("{what}〔{by}；近 30 天告警 {alarms} 次，其中误报 {denied} 次〕"),
+    }
+}
+
+/// Whether a forecaster speaks, and why not.
+pub fn standing(lang: Language, standing: Standing) -> String {
+    match (standing, lang) {
+        (Standing::Speaks, _) => lang.t("speaks", "已启用").to_owned(),
+        (Standing::Learning { runs, of, days, of_days }, _) => {
+            let part = |n, of, en: &str, zh: &str| match lang {
+                Language::En => format!("{n} of {of} {en}"),
+                Language::Zh => format!("{n}/{of} {zh}"),
+            };
+            let mut parts = Vec::new();
+            if of > 0 {
+                parts.push(part(runs, of, "runs", "次"));
+            }
+            if of_days > 0 {
+                parts.push(part(days, of_days, "days", "天"));
+            }
+            format!("{}{}", lang.t("learning: ", "数据积累中："), parts.join(lang.t(", ", "，")))
+        }
+        (Standing::NotBetter, _) => lang
+            .t("silent: no better than the mean of the same hour of the week", "未启用：不优于同一星期同一小时的均值")
+            .to_owned(),
+        (Standing::TooManyAlarms { said }, Language::En) => {
+            format!("silent: {said} of its alarms in 30 days were said to be none")
+        }
+        (Standing::TooManyAlarms { said }, Language::Zh) => format!("未启用：近 30 天有 {said} 次告警被标为误报"),
+        (Standing::OffRange { inside }, Language::En) => {
+            format!("silent: its range held in {} % of the cases, 90 % are promised", inside / 10)
+        }
+        (Standing::OffRange { inside }, Language::Zh) => {
+            format!("未启用：范围只在 {} % 的情况下成立，应为 90 %", inside / 10)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_say_numbers_and_since_when_in_both_languages() {
+        let time = |at: Ts| format!("T{}", at.0);
+        let cause = |name: &str| name.to_uppercase();
+        let all = [
+            Finding::Quiet { since: Ts(7), found: 0, expected: 41, runs: 3 },
+            Finding::Busy { since: Ts(7), found: 90, expected: 41, runs: 3 },
+            Finding::Failing { since: Ts(7), permille: 241, usual: 60 },
+            Finding::Slow { since: Ts(7), ms: 900, usual: 400 },
+            Finding::Growing { since: Ts(7), group: "stock".into(), entered: 12, left: 2 },
+        ];
+        for one in &all {
+            for lang in [Language::En, Language::Zh] {
+                let says = Says { lang, time: &time, cause: &cause };
+                let said = found(&says, &Found { by: Forecaster::Drift, finding: one.clone(), denied: 1, alarms: 4 });
+                assert!(said.contains("T7") && said.contains('4') && !alert(lang, one).is_empty(), "{said}");
+            }
+        }
+        let says = Says { lang: Language::En, time: &time, cause: &cause };
+        assert_eq!(finding(&says, &all[0]), "0 found since T7 in 3 runs, about 41 expected");
+        assert_eq!(finding(&says, &all[2]), "24.1 % of the calls refused since T7, usually 6.0 %");
+        assert!(finding(&says, &all[4]).starts_with("STOCK: 12"));
+        let learning = Standing::Learning { runs: 41, of: 60, days: 10, of_days: 10 };
+        assert_eq!(standing(Language::En, learning), "learning: 41 of 60 runs, 10 of 10 days");
+        assert_eq!(standing(Language::Zh, learning), "数据积累中：41/60 次，10/10 天");
+        let range = Usual { low: 60, mean: 85, high: 110, day: DayKind::MonthEnd, blind: true };
+        assert_eq!(usual(Language::Zh, &range), "通常 60–110（月末，日历中没有本年节假日）");
+    }
+}

@@ -1,0 +1,226 @@
+//! What every forecaster keeps to: it is small, it is pure, it looks at nothing that is yet to come, and it can be put down and
+//! taken up again.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, dead_code)]
+
+#[path = "../examples/world/feed.rs"]
+mod feed;
+#[path = "../examples/world/office.rs"]
+mod office;
+
+use fastrand::Rng;
+use proptest::prelude::*;
+
+use skydeck_core::domain::forecast::{Finding, Standing};
+use skydeck_core::domain::ids::PlanId;
+use skydeck_core::domain::time::Ts;
+use skydeck_forecast::{Alarm, Calendar, Folder, Moved, State};
+
+use self::feed::Feed;
+use self::office::{DAY, Office, Run, begins, date, day_of, is_workday};
+
+fn folder(state: State) -> Folder {
+    Folder::new(Calendar::china().clone(), 1.0, state)
+}
+
+fn some_year(seed: u64, days: i64, most: f64) -> (PlanId, Vec<Run>) {
+    let mut rng = Rng::with_seed(seed);
+    let mut office = Office::new(0, &mut rng);
+    // A smaller office is as good here, and sooner done.
+    office.volume = office.volume.min(most);
+    let runs = office.year(date("2025-09-01"), days, &mut rng);
+    (office.plan.clone(), runs)
+}
+
+fn fold_all(folder: &mut Folder, plan: &PlanId, runs: &[Run]) -> Vec<Alarm> {
+    let feed = Feed::new();
+    let mut alarms = Vec::new();
+    let mut today = runs.first().map(|run| day_of(run.at));
+    for run in runs {
+        if today != Some(day_of(run.at)) {
+            today = Some(day_of(run.at));
+            let moved = Moved { group: "stock".to_owned(), entered: run.failed, left: run.failed / 2 };
+            alarms.extend(folder.ledger_day(plan, Ts(begins(day_of(run.at))), &[moved]));
+        }
+        alarms.extend(feed.run(folder, plan, run));
+    }
+    alarms
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn what_comes_later_changes_nothing_that_was_said(seed in 0_u64..1_000_000, at in 20_usize..400, shuffle in any::<u64>()) {
+        let (plan, runs) = some_year(seed, 90, 60.0);
+        let at = at.min(runs.len() - 1);
+        let mut other = runs.clone();
+        // Other counts behind `at`, in their own order of time.
+        let mut counts: Vec<(u64, u64)> = other[at..].iter().map(|run| (run.found, run.failed)).collect();
+        Rng::with_seed(shuffle).shuffle(&mut counts);
+        for (run, (found, failed)) in other[at..].iter_mut().zip(counts) {
+            (run.found, run.failed) = (found, failed);
+        }
+        let told = |runs: &[Run]| {
+            let mut folder = folder(State::default());
+            let alarms = fold_all(&mut folder, &plan, &runs[..at]);
+            let said = folder.say(&plan, Some(Ts(runs[at].at)));
+            let mut later = fold_all(&mut folder, &plan, &runs[at..]);
+            later.retain(|alarm| alarm.at.0 < runs[at].at);
+            (alarms, said, later)
+        };
+        let (one, two) = (told(&runs), told(&other));
+        prop_assert_eq!((&one.0, &one.1), (&two.0, &two.1));
+        prop_assert!(one.2.is_empty(), "nothing is told of a moment that was over");
+    }
+
+    #[test]
+    fn a_state_that_is_put_down_and_taken_up_goes_on_as_if_nothing_was(seed in 0_u64..1_000_000, at in 1_usize..300) {
+        let (plan, runs) = some_year(seed, 60, 60.0);
+        let at = at.min(runs.len());
+        let mut whole = folder(State::default());
+        let alarms = fold_all(&mut whole, &plan, &runs);
+        let mut first = folder(State::default());
+        let mut told = fold_all(&mut first, &plan, &runs[..at]);
+        let kept = rmp_serde::to_vec_named(&first.state).unwrap();
+        let mut second = folder(rmp_serde::from_slice(&kept).unwrap());
+        // The day that ends between the two is told by whoever goes on.
+        if runs.get(at).is_some_and(|run| day_of(run.at) != day_of(runs[at - 1].at)) {
+            let run = &runs[at];
+            let moved = Moved { group: "stock".to_owned(), entered: run.failed, left: run.failed / 2 };
+            told.extend(second.ledger_day(&plan, Ts(begins(day_of(run.at))), &[moved]));
+        }
+        told.extend(fold_all(&mut second, &plan, &runs[at..]));
+        prop_assert_eq!(&alarms, &told);
+        prop_assert_eq!(&whole.state, &second.state);
+        prop_assert_eq!(rmp_serde::to_vec_named(&whole.state).unwrap(), rmp_serde::to_vec_named(&second.state).unwrap());
+    }
+}
+
+#[test]
+fn a_plan_is_as_large_after_a_year_as_after_half_of_it_and_small() {
+    let size = |days| {
+        let (plan, runs) = some_year(11, days, 60.0);
+        let mut folder = folder(State::default());
+        let feed = Feed::new();
+        let mut rng = Rng::with_seed(3);
+        for (n, run) in (0..).zip(&runs) {
+            feed.collect(&mut folder, &plan, run.at, run.found);
+            // More causes than a ledger shows.
+            let group = format!("cause{}", rng.u8(..));
+            folder.ledger_day(&plan, Ts(run.at), &[Moved { group, entered: n % 5, left: n % 4 }]);
+        }
+        (rmp_serde::to_vec_named(&folder.state.plans).unwrap().len(), folder.state.open.len())
+    };
+    let (one, two) = (size(150).0, size(2 * 150));
+    assert!(two.0 < 64 * 1024 && two.0 < one + 2048, "{one} bytes, then {}", two.0);
+    assert!(two.1 <= 512, "{} runs are open: whoever never closes is let go", two.1);
+}
+
+#[test]
+fn a_silent_plan_is_told_once_with_its_numbers_and_nothing_before_it_is_ripe() {
+    let (plan, runs) = some_year(5, 120, 400.0);
+    let feed = Feed::new();
+    let mut folder = folder(State::default());
+    for run in &runs[..40] {
+        feed.run(&mut folder, &plan, run);
+    }
+    let learning = folder.state.plans[&plan].standing(skydeck_core::domain::forecast::Forecaster::Found);
+    assert!(
+        matches!(learning, Standing::Learning { runs: 40, of: 60, .. } | Standing::Learning { runs: 39, of: 60, .. }),
+        "{learning:?}"
+    );
+    assert_eq!(folder.say(&plan, Some(Ts(runs[40].at))).unwrap().next, None, "silent while it learns");
+    for run in &runs[40..400] {
+        feed.run(&mut folder, &plan, run);
+    }
+    let next: Vec<&Run> = runs[400..].iter().filter(|run| is_workday(day_of(run.at))).take(8).collect();
+    let (at, usual) = folder.say(&plan, Some(Ts(next[0].at))).unwrap().next.unwrap();
+    assert!(at == Ts(next[0].at) && usual.low <= usual.mean && usual.mean <= usual.high, "{usual:?}");
+    let mut alarms = Vec::new();
+    for run in &next {
+        alarms.extend(feed.collect(&mut folder, &plan, run.at, 0).1);
+    }
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    let said = folder.say(&plan, None).unwrap();
+    let [found] = &said.found[..] else { panic!("{said:?}") };
+    let Finding::Quiet { found: 0, expected, runs: empty, .. } = found.finding else { panic!("{found:?}") };
+    assert!(expected > 0 && empty >= 1, "{found:?}");
+    assert_eq!(folder.deny(&plan, "quiet", Ts(next[7].at)), 1);
+    assert_eq!(folder.say(&plan, None).unwrap().found, [], "a person said that it is none");
+    assert_eq!(folder.deny(&plan, "quiet", Ts(next[7].at)), 0, "once");
+    // As usual again: it ends by itself.
+    let back = next[7].at + DAY;
+    for run in runs[400..].iter().filter(|run| run.at > back).take(6) {
+        feed.collect(&mut folder, &plan, run.at, run.found);
+    }
+    assert_eq!(folder.state.plans[&plan].standing(skydeck_core::domain::forecast::Forecaster::Found), Standing::Speaks);
+}
+
+#[test]
+fn a_declined_set_is_expected_again() {
+    use skydeck_core::domain::run::{RunEnd, RunState};
+    use skydeck_core::domain::transition::Change;
+    let (plan, runs) = some_year(5, 120, 400.0);
+    let feed = Feed::new();
+    let mut folder = folder(State::default());
+    for run in &runs[..300] {
+        feed.run(&mut folder, &plan, run);
+    }
+    let due = Some(Ts(runs[301].at));
+    let before = folder.say(&plan, due).unwrap().next.unwrap().1;
+    let (id, _) = feed.collect(&mut folder, &plan, runs[300].at, 12);
+    let between = folder.say(&plan, due).unwrap().next.unwrap().1;
+    let to = RunState::Closed(RunEnd::Declined);
+    folder.fold(&Change::Run { run: id, to, approves: false }, Ts(runs[300].at + 60_000));
+    let after = folder.say(&plan, due).unwrap().next.unwrap().1;
+    assert!(between.mean < before.mean, "what was read is not expected again: {between:?} {before:?}");
+    assert!(after.mean > between.mean, "the mark did not move: {after:?} {between:?}");
+}
+
+#[test]
+fn rows_that_changed_make_the_same_state_as_the_whole() {
+    let mut folder = folder(State::default());
+    let mut kept = std::collections::BTreeMap::new();
+    for n in 0..3 {
+        let (_, runs) = some_year(n, 20, 30.0);
+        let plan = PlanId::new(format!("p{n}"));
+        fold_all(&mut folder, &plan, &runs);
+        let rows = folder.take_rows();
+        assert_eq!(rows.len(), 2, "the plan that changed, and the runs that are open");
+        kept.extend(rows);
+    }
+    let rows: Vec<_> = kept.into_iter().collect();
+    assert_eq!(State::of_rows(&rows).as_ref(), Some(&folder.state));
+    let mut torn = rows;
+    torn[1].1.truncate(9);
+    assert_eq!(State::of_rows(&torn), None, "what does not read is made anew");
+}
+
+#[test]
+fn of_a_run_whose_bills_are_kept_no_longer_nothing_is_learned() {
+    let (plan, runs) = some_year(5, 60, 60.0);
+    let feed = Feed::new();
+    let mut folder = folder(State::default());
+    for run in &runs[..200] {
+        feed.run(&mut folder, &plan, run);
+    }
+    let mean = |folder: &Folder, at: i64| folder.say(&plan, Some(Ts(at))).unwrap().next.map(|(_, usual)| usual.mean);
+    let due = runs[201].at;
+    let at = runs[200].at;
+    // What is left of its bills after a prune is nothing, and that is no silence.
+    let head = feed::head(&plan, at);
+    folder.fold(&skydeck_core::domain::transition::Change::Opened(&head), Ts(at));
+    folder.forgotten();
+    let to = skydeck_core::domain::run::RunState::AwaitingApproval;
+    let change = skydeck_core::domain::transition::Change::Run { run: head.id, to, approves: false };
+    let alarms = folder.fold(&change, Ts(at + 1000));
+    assert_eq!(alarms, []);
+    let mut other = Folder::new(Calendar::china().clone(), 1.0, State::default());
+    for run in &runs[..200] {
+        feed.run(&mut other, &plan, run);
+    }
+    feed.run(&mut other, &plan, &runs[200]);
+    let (with_gap, whole) = (mean(&folder, due), mean(&other, due));
+    let near = with_gap.zip(whole).is_none_or(|(a, b)| a.abs_diff(b) <= 3);
+    assert!(near, "{with_gap:?} {whole:?}: the level stays, and only until when was looked is known");
+}
