@@ -71,6 +71,12 @@ impl Holes<'_> {
     }
 }
 
+/// Whether a request has a hole.
+pub fn asks(request: &Request, hole: &str) -> bool {
+    let values = request.query.iter().chain(&request.headers).map(|(_, value)| value);
+    values.chain(&request.body).chain([&request.path]).any(|text| text.contains(hole))
+}
+
 impl Outgoing {
     /// What a plan's request is for one record.
     ///
@@ -90,7 +96,7 @@ impl Outgoing {
         let key = escaped(holes.key);
         Ok(Self {
             method: request.method.clone(),
-            path: request.path.replace(KEY_HOLE, &key),
+            path: holes.with_page(&request.path).replace(KEY_HOLE, &key),
             query: request.query.iter().map(fill).collect(),
             headers: request.headers.iter().map(fill).collect(),
             payload,

@@ -161,7 +161,11 @@ fn text_of(value: &Value) -> Option<String> {
 pub fn rows<'t>(tree: &'t Value, path: &str) -> Option<Vec<&'t Value>> {
     let found = nodes(tree, path);
     let rows: Vec<&Value> = match found.as_slice() {
-        [] => return None,
+        // Each of a list that is there and empty: no record, and no other shape.
+        [] => match nodes(tree, path.strip_suffix("[*]")?).as_slice() {
+            [Value::Array(items)] if items.is_empty() => Vec::new(),
+            _ => return None,
+        },
         [Value::Null] => Vec::new(),
         [Value::Array(items)] => items.iter().collect(),
         all => all.to_vec(),
@@ -252,6 +256,12 @@ mod tests {
         assert_eq!(rows(&is, "$.o").map(|rows| rows.len()), Some(1));
         assert_eq!(rows(&is, "$.none").map(|rows| rows.len()), Some(0));
         assert_eq!(rows(&is, "$.x"), None);
+        assert_eq!(
+            (rows(&is, "$.x[*]"), rows(&is, "$.o[*]")),
+            (None, None),
+            "what is not there, or no list, shows nothing"
+        );
+        assert_eq!(rows(&tree(r#"{"rows":[]}"#), "$.rows[*]").map(|rows| rows.len()), Some(0));
         assert_eq!(rows(&is, "$.rows[*].k"), None, "a record is an object");
     }
 

@@ -26,6 +26,9 @@ struct Tongue {
     question: &'static str,
     cause: &'static str,
     life: &'static str,
+    /// What stands over the bodies that are to be sent, and beside a bill that was made.
+    bodies: &'static str,
+    made: &'static str,
     captions: [&'static str; 9],
 }
 
@@ -36,6 +39,8 @@ const TONGUES: [Tongue; 2] = [
         question: "(default)",
         cause: "closed period",
         life: "found",
+        bodies: "What would be sent ·",
+        made: "created",
         captions: [
             "1  plans: what is asked of the ERP, and what is called",
             "r  read the bills; nothing is written yet",
@@ -54,6 +59,8 @@ const TONGUES: [Tongue; 2] = [
         question: "默认",
         cause: "期间已关账",
         life: "读到",
+        bodies: "将发送的内容 ·",
+        made: "已新建",
         captions: [
             "1  方案：向 ERP 查询什么，调用什么",
             "r  读取单据；此时还没有写入",
@@ -155,6 +162,44 @@ fn tour(program: &str, tongue: &Tongue) -> anyhow::Result<(String, String)> {
     Ok((film.svg(), still))
 }
 
+/// A run that makes a bill of each record: what is to be sent, the bills it made, and the page of one of them.
+fn making(program: &str, tongue: &Tongue) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("demo").display().to_string();
+    let args = ["demo", "--plan", "sal_outstock_to_instock", "--data", &data, "--per-minute", "2400", "--settle", "2s"];
+    let mut console = Pty::start(&Start { program, args: &args, env: &[("LANG", tongue.locale)], size: SIZE });
+    let mut stills = Vec::new();
+    console.wait_text("Skydeck");
+    console.send(b"1");
+    console.wait_text("SAL_OUTSTOCK");
+    console.send(b"r");
+    console.wait_for("the set that is asked for", |text| text.contains("48") && text.contains(tongue.question));
+    // A key is heard once the question has been readable for a moment.
+    while !console.text().contains(tongue.bodies) {
+        console.send(b"\x1b[B");
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    rest(&console);
+    stills.push(("bodies", console.screen(svg::still)));
+    console.send(b"\x1b");
+    console.wait_for("the bodies are put away", |text| !text.contains("RKD01_SYS"));
+    if !console.text().contains(tongue.question) {
+        console.send(b"a");
+        console.wait_text(tongue.question);
+    }
+    answer(&mut console, "y", tongue.question);
+    console.send(b"3");
+    console.wait_for("all are made", |text| text.contains("100%") && text.matches(tongue.made).count() > 9);
+    rest(&console);
+    stills.push(("made", console.screen(svg::still)));
+    console.send(b"\r");
+    console.wait_for("the page of one", |text| text.matches("IN-XSCKD").count() < 9 && text.contains(tongue.life));
+    rest(&console);
+    stills.push(("made-bill", console.screen(svg::still)));
+    console.send(b"\x03");
+    Ok(stills)
+}
+
 /// Builds the program, lets it audit the demo's bills in both languages, and draws what it shows on the way.
 pub fn write() -> anyhow::Result<()> {
     run(cargo().args(["build", "--locked", "--package", "skydeck"]))?;
@@ -163,7 +208,9 @@ pub fn write() -> anyhow::Result<()> {
     let mut bytes = 0;
     for tongue in &TONGUES {
         let (tour, queue) = tour(program, tongue)?;
-        for (name, text) in [("tour", tour), ("queue", queue)] {
+        let mut all = vec![("tour", tour), ("queue", queue)];
+        all.extend(making(program, tongue)?);
+        for (name, text) in all {
             bytes += text.len();
             fs::write(root().join(format!("docs/screens/{name}-{}.svg", tongue.name)), text)?;
         }

@@ -96,9 +96,9 @@ fn is_zero(n: &u32) -> bool {
 pub struct Pages {
     /// The number of the first page.
     pub first: u32,
-    /// Records of a full page: a page with fewer is the last.
+    /// Records of a full page: behind one, a page with fewer is the last.
     pub size: u32,
-    /// Pages that are read at most. Where the last of them is full, nothing is known of what is not found.
+    /// Pages that are read at most. Where more follow, nothing is known of what is not found.
     pub most: u32,
 }
 
