@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
 
 use crate::place::{PROGRAM, Place};
-use crate::{by_hand, faults, place_of, run_of, settings};
+use crate::{admin, by_hand, faults, place_of, run_of, settings};
 use serde_json::{Value, json};
-use skydeck::sim::RequestParts;
 
 const FROM: &str = "SAL_OUTSTOCK";
 const TO: &str = "AR_receivable";
@@ -38,17 +37,6 @@ fn pushed(place: &Place) -> BTreeMap<u32, usize> {
         let ids = world.record().after(0, usize::MAX).iter().filter(|line| line.verb == "Push").count();
         assert!(ids < 10_000);
         (100_001..=100_600).map(|id| (id, world.pushed_from(FROM, id, RULE).len())).filter(|(_, n)| *n > 0).collect()
-    })
-}
-
-fn admin(place: &Place, path: &str, body: &Value) -> Value {
-    place.sim.as_ref().unwrap().with_world(|world| {
-        let method = if body.is_null() { "GET" } else { "POST" };
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let path = format!("/admin/{path}");
-        let request = RequestParts { method: method.into(), path, headers: vec![], body: body.into() };
-        let reply = world.handle(request, chrono::Utc::now().timestamp_millis());
-        serde_json::from_slice(&reply.body).unwrap()
     })
 }
 
