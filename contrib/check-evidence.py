@@ -157,5 +157,7 @@ def check(path, seal):
 if __name__ == "__main__":
     try:
         check(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    except OSError as cannot:
+        sys.exit(f"NOT CHECKED: {cannot}")
     except (Wrong, ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, struct.error) as wrong:
         sys.exit(f"NOT WHOLE: {wrong}")

@@ -91,6 +91,13 @@ fn a_spoiled_unfinished_or_misplaced_backup_is_refused() {
     assert!(place.verb(&["backup", &name]).status.success());
     let out = place.verb(&["backup", &name]);
     assert_eq!(out.status.code(), Some(2), "it never writes over one: {}", said(&out));
+    let link = place.dir.path().join("elsewhere");
+    std::os::unix::fs::symlink(place.data(), &link).unwrap();
+    for within in [place.data().join("nightly"), place.data().join("a/b"), link.join("nightly"), place.data()] {
+        let out = place.verb(&["backup", &within.display().to_string()]);
+        assert!(out.status.code() == Some(2) && said(&out).contains("in the data directory itself"), "{}", said(&out));
+        assert!(within == place.data() || !within.exists(), "nothing is begun");
+    }
     let out = at(&place, &place.data(), &["restore", &name]);
     assert!(!out.status.success() && said(&out).contains("not empty"), "{}", said(&out));
 

@@ -32,6 +32,15 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
             ));
         }
     };
+    if lies_in(to, data) {
+        return Err(out.usage(
+            &format!(
+                "{} lies in the data directory itself: a backup there is lost with it. Name another place",
+                to.display()
+            ),
+            &format!("{} 在数据目录之内：备份会随它一起丢失。请写另一个位置", to.display()),
+        ));
+    }
     let progress = |n: u64| out.note(&out.colon("checked, facts", "已校验记录", &n.to_string()));
     let made = backup::backup(data, to, clock.now(), accept, &progress);
     let manifest = made.map_err(|error| match error {
@@ -39,6 +48,14 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
         error => store_stop(error),
     })?;
     said(out, &manifest, 0, to)
+}
+
+/// Whether a path, of which only the beginning may be there yet, leads into a directory.
+fn lies_in(path: &Path, dir: &Path) -> bool {
+    let Ok(dir) = dir.canonicalize() else { return false };
+    let Ok(whole) = std::path::absolute(path) else { return false };
+    let there = whole.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    there.is_some_and(|(part, real)| real.join(whole.strip_prefix(part).unwrap_or(part)).starts_with(&dir))
 }
 
 /// Copies a backup into a data directory that is not there yet, and reads the copy before it says so.

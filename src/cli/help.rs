@@ -172,11 +172,15 @@ fn wanted(arg: &str, why: &str) -> String {
 
 /// Wrong usage in Chinese: what, what would be right, and where to look.
 pub(super) fn wrong(error: &clap::Error) -> String {
+    // A command that has commands of its own: its page lists them, and is in Chinese already.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return error.render().to_string();
+    }
     let get = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let (arg, value) = (get(ContextKind::InvalidArg), get(ContextKind::InvalidValue));
     let near = |kind| match get(kind) {
         near if near.is_empty() => String::new(),
-        near => format!("：是不是 `{near}`？"),
+        near => format!("：是不是 `{}`？", near.replace(", ", "` 或 `")),
     };
     let said = match error.kind() {
         ErrorKind::InvalidValue if value.is_empty() => format!("{arg} 缺少值"),
@@ -266,6 +270,20 @@ mod tests {
         }
         let run = command.find_subcommand_mut("run").unwrap().render_help().to_string();
         assert!(run.contains("用法：") && run.contains("参数") && run.contains("选项"), "{run}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_command_is_told_with_what_there_is() {
+        let wrong = |args: &[&str]| super::wrong(&command(Language::Zh).try_get_matches_from(args).unwrap_err());
+        let env = wrong(&["skydeck", "env"]);
+        assert!(["check", "add", "用法："].iter().all(|word| env.contains(word)) && !env.contains("Usage"), "{env}");
+        let near = wrong(&["skydeck", "ledgr"]);
+        assert!(near.contains("`ledger`") && !near.contains(", "), "{near}");
+        for option in ["--per-minute", "--concurrency"] {
+            let none = wrong(&["skydeck", "demo", option, "0"]);
+            assert!(none.contains("应为 1 至"), "{none}");
+        }
+        assert!(wrong(&["skydeck", "demo", "--delay", "99999999999"]).contains("应为 0 至 3600000"));
     }
 
     #[test]

@@ -63,29 +63,23 @@ type Out<T> = Result<T, FunctionFault>;
 
 /// Evaluates an expression (without its `_function ` prefix) whose holes are filled already.
 pub fn evaluate(expression: &str, zone_minutes: i32) -> Out<String> {
-    match value_of(expression, zone_minutes, Place::Filter)? {
+    match Reader::of(expression, zone_minutes, Place::Filter)?.value()? {
         Value::Null => Err(FunctionFault::Null),
         Value::Number(n) => Ok(n.to_string()),
         Value::Text(text) => Ok(text),
     }
 }
 
-/// Evaluates an expression of a body. `None`: NULL, which leaves the field out.
+/// Evaluates an expression of a body. `None`: NULL, which leaves the field out; but not the NULL of a division by zero, which
+/// nobody wrote.
 pub fn compute(expression: &str, zone_minutes: i32) -> Out<Option<String>> {
-    match value_of(expression, zone_minutes, Place::Body)? {
+    let mut reader = Reader::of(expression, zone_minutes, Place::Body)?;
+    match reader.value()? {
+        Value::Null if reader.divided_by_zero => Err(FunctionFault::Null),
         Value::Null => Ok(None),
         Value::Number(n) if n.normalize().scale() > PLACES => Err(FunctionFault::Endless),
         Value::Number(n) => Ok(Some(n.to_string())),
         Value::Text(text) => Ok(Some(text)),
-    }
-}
-
-fn value_of(expression: &str, zone_minutes: i32, place: Place) -> Out<Value> {
-    let mut reader = Reader { signs: signs(expression, place)?.into_iter().peekable(), zone_minutes, depth: 0, place };
-    let value = reader.or()?;
-    match reader.signs.next() {
-        Some(rest) => Err(FunctionFault::AfterTheEnd { sign: show(&rest) }),
-        None => Ok(value),
     }
 }
 
@@ -179,9 +173,24 @@ struct Reader {
     zone_minutes: i32,
     depth: u32,
     place: Place,
+    divided_by_zero: bool,
 }
 
 impl Reader {
+    fn of(expression: &str, zone_minutes: i32, place: Place) -> Out<Self> {
+        let signs = signs(expression, place)?.into_iter().peekable();
+        Ok(Self { signs, zone_minutes, depth: 0, place, divided_by_zero: false })
+    }
+
+    /// What the whole expression comes to.
+    fn value(&mut self) -> Out<Value> {
+        let value = self.or()?;
+        match self.signs.next() {
+            Some(rest) => Err(FunctionFault::AfterTheEnd { sign: show(&rest) }),
+            None => Ok(value),
+        }
+    }
+
     fn word(&mut self, word: &str) -> bool {
         self.signs.next_if(|s| matches!(s, Sign::Word(w) if w.eq_ignore_ascii_case(word))).is_some()
     }
@@ -270,9 +279,12 @@ impl Reader {
                 let right = self.unary()?;
                 left = self.reckon(&left, &right, Decimal::checked_mul)?;
             } else if self.op("/") {
-                // Division by nothing is NULL, as in every MySQL.
+                // Division by zero is NULL, as in every MySQL: IFNULL around it gives something else.
                 left = match self.unary()? {
-                    Value::Number(n) if n.is_zero() => Value::Null,
+                    Value::Number(n) if n.is_zero() => {
+                        self.divided_by_zero = true;
+                        Value::Null
+                    }
                     right => self.reckon(&left, &right, |a, b| a.checked_div(b).map(|n| n.normalize()))?,
                 };
             } else {

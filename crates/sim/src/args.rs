@@ -35,6 +35,14 @@ pub fn bills_parser() -> clap::builder::RangedU64ValueParser<usize> {
     clap::builder::RangedU64ValueParser::new().range(0..=MOST_BILLS)
 }
 
+/// Time an answer may take: nobody waits longer.
+const MOST_DELAY_MS: u64 = 3_600_000;
+
+/// Reads how long every answer takes, in milliseconds.
+pub fn delay_parser() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::builder::RangedU64ValueParser::new().range(0..=MOST_DELAY_MS)
+}
+
 /// Options of `skydeck sim`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SimArgs {
@@ -60,7 +68,7 @@ pub struct SimArgs {
     #[arg(long, value_enum, default_value_t = AuthMode::Any)]
     pub auth: AuthMode,
     /// Time every answer takes.
-    #[arg(long, default_value_t = 0, value_name = "MS")]
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = delay_parser())]
     pub delay: u64,
     /// Address to listen on. Anything but this machine is warned about.
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]

@@ -55,7 +55,7 @@ pub mod world;
 
 pub use admin::Stats;
 pub use adopt::Adopted;
-pub use args::{NotStarted, SimArgs, SimKind, bills_parser, run};
+pub use args::{NotStarted, SimArgs, SimKind, bills_parser, delay_parser, run};
 pub use backend::Backend;
 pub use config::{AuthMode, Credentials, User, WorldConfig, demo_credentials};
 pub use masters::{BaseData, base_data};

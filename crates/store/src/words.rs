@@ -93,6 +93,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("the new index does not open", "新索引无法打开"),
     ("the old index cannot be removed: {}", "无法删除旧索引：{}"),
     ("the index cannot be opened: {}", "索引无法打开：{}"),
+    (
+        "the index cannot be made durable, the disk is full ({}): free some space, then start again; no fact is lost",
+        "磁盘已满，索引无法落盘（{}）：请腾出空间后重新启动；没有记录丢失",
+    ),
     ("the index cannot be made durable: {}", "索引无法落盘：{}"),
     ("the index cannot be made: {}", "无法建立索引：{}"),
     ("the index does not open", "索引无法打开"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::looks::{Looks, language};
+use crate::domain::env::Limits;
 use crate::domain::language::Language;
 
 /// `serve`.
@@ -53,16 +54,16 @@ pub struct DemoArgs {
     #[arg(long, default_value = "demo", value_name = "FAULTS")]
     pub faults: String,
     /// Calls a minute.
-    #[arg(long, default_value_t = DEMO_PACE, value_name = "N")]
+    #[arg(long, default_value_t = DEMO_PACE, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Limits::MOST_PER_MINUTE)))]
     pub per_minute: u32,
     /// Calls in flight.
-    #[arg(long, default_value_t = 4, value_name = "N")]
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(Limits::MOST_CONCURRENCY)))]
     pub concurrency: u32,
     /// How long an unknown bill waits before it is read back, e.g. 6s.
     #[arg(long, value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
     pub settle: Option<std::time::Duration>,
     /// Time every answer of the simulator takes.
-    #[arg(long, default_value_t = 0, value_name = "MS")]
+    #[arg(long, default_value_t = 0, value_name = "MS", value_parser = crate::sim::delay_parser())]
     pub delay: u64,
     /// Put control characters and escape sequences into some notes.
     #[arg(long)]

@@ -74,13 +74,16 @@ fn a_body_reckons_in_decimals_and_knows_more_functions() {
         assert_eq!(compute(expression, 480).unwrap().as_deref(), Some(want), "{expression}");
     }
     assert_eq!(compute("NULL", 0), Ok(None));
-    assert_eq!(compute("1 / 0", 0), Ok(None));
+    assert_eq!(compute("IFNULL(1 / 0, 0)", 0), Ok(Some("0".to_owned())));
+    assert_eq!(compute("IF(6 / 0 > 1, 'a', 'b')", 0), Ok(Some("b".to_owned())), "NULL is no truth");
 }
 
 #[test]
 fn what_a_body_cannot_hold_is_said() {
     for (expression, word) in [
         ("10 / 3", "ROUND"),
+        ("1 / 0", "zero"),
+        ("ROUND(CONCAT('1', 7 / (3 - 3)) , 2)", "zero"),
         ("1234567890123456789012345678901234567890 + 1", "too large"),
         ("DATE_FORMAT('soon', '%Y')", "soon"),
         ("DATE_FORMAT('2026-01-02', '%W')", "2026-01-02"),

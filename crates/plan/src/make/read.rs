@@ -231,6 +231,7 @@ impl Check<'_, '_> {
                 F::NoDate { .. }
                 | F::NoMoment { .. }
                 | F::Endless
+                | F::Null
                 | F::MixedKinds
                 | F::Collation { .. }
                 | F::NoCondition { .. }

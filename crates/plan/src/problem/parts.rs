@@ -74,7 +74,9 @@ said! { FunctionFault;
     Self::AfterTheEnd { sign } =>
         format!("`{sign}` cannot stand after a complete expression"),
         format!("表达式已完整，其后不能再有 `{sign}`");
-    Self::Null => "the result is NULL, which cannot be sent", "结果为 NULL，无法发送";
+    Self::Null =>
+        "the result is NULL (a division by zero gives it, too), which cannot be sent: put IFNULL(…, …) around it",
+        "结果为 NULL（除以零的结果也是 NULL），无法发送：请在外层写 IFNULL(…, …)";
     Self::Fraction =>
         "fractions are not evaluated: write a whole number or the value itself",
         "不计算小数：请写整数或直接写值";

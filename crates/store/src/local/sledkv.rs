@@ -109,10 +109,10 @@ impl SledKv {
 
     /// Makes everything applied so far durable: sled's own flush leaves it to the kernel.
     pub fn sync(&self) -> std::io::Result<()> {
-        self.table.spill().map_err(std::io::Error::other)?;
+        self.table.spill().map_err(|e| of_system(std::io::Error::other(e)))?;
         let flushed = caught(|| self.table.below().below().0.flush()).map_err(std::io::Error::other)?;
         flushed.map_err(|e| match e {
-            sled::Error::Io(e) => e,
+            sled::Error::Io(e) => of_system(e),
             other => std::io::Error::other(other.to_string()),
         })?;
         self.file.sync_data()
@@ -133,8 +133,30 @@ fn fault(e: sled::Error) -> OpenFault {
         sled::Error::Io(e) if matches!(e.kind(), Kind::UnexpectedEof | Kind::InvalidData | Kind::InvalidInput) => {
             OpenFault::Damaged(e.to_string())
         }
-        sled::Error::Io(e) => OpenFault::Disk(e),
+        sled::Error::Io(e) => OpenFault::Disk(of_system(e)),
         other => OpenFault::Damaged(other.to_string()),
+    }
+}
+
+/// What the system said. sled hands on copies of its errors, whose text is the print of a struct and no sentence.
+fn of_system(e: std::io::Error) -> std::io::Error {
+    let text = e.to_string();
+    // Our own words may stand around it: the last number is the system's.
+    let number = |before: &str| {
+        let (_, rest) = text.rsplit_once(before)?;
+        rest.split([',', ')', ' ']).next()?.parse::<i32>().ok()
+    };
+    match (e.raw_os_error(), number("Os { code: ").or_else(|| number("(os error "))) {
+        (None, Some(number)) => std::io::Error::from_raw_os_error(number),
+        (Some(_), _) | (None, None) => e,
+    }
+}
+
+/// An error of sled's as people read it.
+fn said(e: sled::Error) -> String {
+    match e {
+        sled::Error::Io(e) => of_system(e).to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -149,7 +171,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 fn read<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, StoreError> {
     let failed = |e: String| StoreError::Read(format!("the index: {e}; reopen to have it rebuilt"));
-    caught(work).map_err(failed)?.map_err(|e| failed(e.to_string()))
+    caught(work).map_err(failed)?.map_err(|e| failed(said(e)))
 }
 
 impl Kv for SledKv {
@@ -196,9 +218,29 @@ impl Kv for Tree {
             }
         }
         let failed = |e: String| StoreError::Write(format!("the index: {e}"));
-        caught(|| self.0.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(e.to_string()))?;
+        caught(|| self.0.apply_batch(changes)).map_err(failed)?.map_err(|e| failed(said(e)))?;
         // Or the collector that sled uses holds on to every old page (docs/design/storage.md#what-sled-costs).
         crossbeam_epoch::pin().flush();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_system_is_said_as_the_system_says_it_whoever_hands_it_on() {
+        let full = std::io::Error::from_raw_os_error(28);
+        let copied = std::io::Error::new(full.kind(), format!("{full:?}"));
+        let within = std::io::Error::other(format!("the index: {full}; reopen to have it rebuilt"));
+        for e in [copied, within, std::io::Error::from_raw_os_error(28)] {
+            let plain = of_system(e);
+            assert_eq!(plain.kind(), std::io::ErrorKind::StorageFull);
+            assert_eq!(plain.to_string(), full.to_string());
+        }
+        assert_eq!(said(sled::Error::Io(std::io::Error::new(full.kind(), format!("{full:?}")))), full.to_string());
+        let ours = of_system(std::io::Error::other("a block does not read"));
+        assert_eq!(ours.to_string(), "a block does not read");
     }
 }

@@ -322,7 +322,11 @@ impl Writer {
         self.unsynced = 0;
         let synced = self.disk.before(Op::IndexSync).and_then(|()| self.shared.index.kv.sync());
         if let Err(e) = synced {
-            self.shared.stop(format!("the index cannot be made durable: {e}"));
+            self.shared.stop(if is_full(&e) {
+                format!("the index cannot be made durable, the disk is full ({e}): free some space, then start again; no fact is lost")
+            } else {
+                format!("the index cannot be made durable: {e}")
+            });
         }
     }
 
