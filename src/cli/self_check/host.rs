@@ -22,6 +22,8 @@ const FILES_LEAST: u64 = 64;
 const FILE_SIZE: u64 = 96 * 1024 * 1024;
 /// Before this program was made, in seconds since 1970: a clock that shows less was never set.
 const MADE: i64 = 1_735_689_600;
+/// Where the system keeps its time zones.
+const ZONES: &str = "/usr/share/zoneinfo";
 /// Where the authorities that vouch for servers are kept, by distribution.
 const BUNDLES: [&str; 5] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -166,6 +168,12 @@ fn clock(out: &Out) -> Check {
         let words = out.t(": before this program was made", "：早于本程序的发布时间");
         return Check::lacks("clock", format!("{now}{words}"), "timedatectl set-ntp true");
     }
+    let named = std::env::var("TZ").ok().filter(|name| !is_zone(name, Path::new(ZONES)));
+    if let Some(name) = named {
+        let name = crate::text::show(&name, 80).into_string();
+        let words = out.t(" is no time zone that this host knows, dates are in UTC", " 不是本机认识的时区，日期按 UTC");
+        return Check::lacks("clock", format!("{now}; TZ={name}{words}"), "export TZ=Asia/Shanghai");
+    }
     let Ok(zone) = iana_time_zone::get_timezone() else {
         let words = out.t("; the time zone has no name, dates are in UTC", "；没有时区名称，日期按 UTC");
         return Check::lacks("clock", format!("{now}{words}"), "timedatectl set-timezone Asia/Shanghai");
@@ -173,6 +181,18 @@ fn clock(out: &Out) -> Check {
     let words =
         out.t("; how far the server's is off: `skydeck env check`", "；与服务器时钟的偏差见 `skydeck env check`");
     Check::good("clock", format!("{now} {zone}{words}"))
+}
+
+/// Whether a value of `TZ` names a zone: a file of zones, or a rule such as `CST-8`. Anything else is taken for UTC without a word.
+fn is_zone(name: &str, zones: &Path) -> bool {
+    let name = name.trim_start_matches(':');
+    let letters = name.chars().take_while(char::is_ascii_alphabetic).count();
+    let rule = name.starts_with('<') || letters >= 3;
+    let offset =
+        name.get(letters..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c)));
+    // A name within the files of zones stays within.
+    let file = !name.split('/').any(|part| part == "..") && zones.join(name).is_file();
+    name.is_empty() || file || (rule && (offset || name.starts_with('<')))
 }
 
 fn limits(out: &Out) -> Check {
@@ -266,6 +286,19 @@ mod tests {
             ("custom", false),
         ] {
             assert_eq!(is_older(release, KERNEL), older, "{release}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_a_file_of_zones_or_a_rule() {
+        let zones = tempfile::tempdir().unwrap();
+        std::fs::create_dir(zones.path().join("Asia")).unwrap();
+        std::fs::write(zones.path().join("Asia/Shanghai"), "TZif").unwrap();
+        for name in ["", "Asia/Shanghai", ":Asia/Shanghai", "CST-8", "EST5EDT", "<+08>-8"] {
+            assert!(is_zone(name, zones.path()), "{name}");
+        }
+        for name in ["Nope/Nope", "Asia", "../zones", "CST", "8"] {
+            assert!(!is_zone(name, zones.path()), "{name}");
         }
     }
 
