@@ -19,7 +19,7 @@ pub struct Says<'a> {
 /// What a forecaster is called.
 pub fn forecaster(lang: Language, by: Forecaster) -> &'static str {
     match by {
-        Forecaster::Found => lang.t("bills found by a run", "每次读取的单据数"),
+        Forecaster::Found => lang.t("bills found by a run", "每次读到的张数"),
         Forecaster::Silence => lang.t("silence", "久无新单"),
         Forecaster::Drift => lang.t("volume over days", "连日单量"),
         Forecaster::FailureRate => lang.t("failure rate", "失败比例"),
