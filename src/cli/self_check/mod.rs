@@ -6,6 +6,8 @@
 mod data;
 mod host;
 mod service;
+#[cfg(feature = "postgres")]
+mod store;
 
 use std::path::Path;
 
@@ -86,6 +88,7 @@ impl Check {
             "certificates" => ("certificates", "证书"),
             "config" => ("configuration", "配置"),
             "data" => ("data directory", "数据目录"),
+            "store" => ("store", "存储"),
             "engine" => ("engine", "引擎"),
             _ => ("service", "服务"),
         };
@@ -120,6 +123,10 @@ pub async fn run(global: &Global) -> Result<Exit, Stop> {
             let config = config.unwrap_or_else(|| Ok(Config::default()));
             checks.push(data::config(&out, &paths, &config));
             checks.extend(data::data(&out, &paths).await);
+            #[cfg(feature = "postgres")]
+            if let Ok(config) = &config {
+                checks.extend(store::checks(&out, config, &paths).await);
+            }
             writes = data::writes(&out, &paths, config.as_ref().ok());
         }
         Err(stop) => {
