@@ -92,6 +92,15 @@ fn plans_environments_runs_bills_views_and_causes_are_offered_without_an_engine_
             has(&["report", "--filter", "@"], "@month-end");
             let causes = has(&["ledger", "cause:lo"], if shell == "zsh" { "cause" } else { "cause:lock" });
             assert!(!causes.iter().any(|cause| cause.contains("stock")), "{causes:?}");
+            for (typed, whole) in [
+                ("原因:库", "原因:库存不足"),
+                ("结果:未轮", "结果:未轮到"),
+                ("日期:上", "日期:上周"),
+                ("status:not_r", "status:not_reached"),
+            ] {
+                let whole = if shell == "zsh" { whole.replace(':', "\\:") } else { whole.to_owned() };
+                has(&["ledger", typed], &whole);
+            }
             // zsh has a colon of a candidate quoted.
             let quoted = if shell == "zsh" { "age\\:>2h @month-end" } else { "age:>2h @month-end" };
             has(&["ledger", "age:>2h @mon"], quoted);

@@ -356,9 +356,26 @@ fn reach(config: &EnvironmentConfig, base: &Path, known: &Known) -> Result<Reach
     Ok(reach)
 }
 
-/// The machine's time zone by name; UTC where it has none.
+/// The time zone by name: that of `TZ`, as for every time that is shown, else the machine's; UTC where there is none.
 pub fn zone() -> Zone {
+    zone_named(std::env::var("TZ").ok().as_deref()).unwrap_or_else(machine_zone)
+}
+
+/// What `TZ` holds, where that is set and names no zone; and the zone that days are counted in then.
+pub fn odd_zone() -> Option<(String, Zone)> {
+    let set = std::env::var_os("TZ").filter(|set| !set.is_empty())?;
+    let set = set.to_string_lossy().into_owned();
+    zone_named(Some(&set)).is_none().then(|| (set, machine_zone()))
+}
+
+fn machine_zone() -> Zone {
     iana_time_zone::get_timezone().ok().and_then(|name| name.parse().ok()).unwrap_or_else(Zone::utc)
+}
+
+/// The zone that a value of `TZ` names; a colon and the directory of the system's own names may stand before it.
+fn zone_named(value: Option<&str>) -> Option<Zone> {
+    let name = value?.trim().trim_start_matches(':');
+    name.rsplit_once("/zoneinfo/").map_or(name, |(_, name)| name).parse().ok()
 }
 
 /// Language of people's text: the option, the configuration, the locale.
@@ -384,6 +401,22 @@ mod tests {
         fn mono(&self) -> Duration {
             Duration::ZERO
         }
+    }
+
+    #[test]
+    fn a_zone_is_the_one_that_tz_names_in_every_way_of_naming_it() {
+        for (value, name) in [
+            ("Asia/Shanghai", Some("Asia/Shanghai")),
+            (":Asia/Kathmandu", Some("Asia/Kathmandu")),
+            ("/usr/share/zoneinfo/America/New_York", Some("America/New_York")),
+            ("UTC", Some("UTC")),
+            ("CST-8", None),
+            ("Nope/Nope", None),
+            ("", None),
+        ] {
+            assert_eq!(zone_named(Some(value)).map(|zone| zone.name()), name, "{value}");
+        }
+        assert!(zone_named(None).is_none());
     }
 
     #[test]

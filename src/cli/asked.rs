@@ -37,7 +37,9 @@ pub async fn find_run(link: &dyn Link, out: &Out, beginning: &str) -> Result<Run
     loop {
         let rows = runs(link, page.clone()).await?;
         let last = rows.rows.last().map(|(cursor, _)| cursor.clone());
-        hits.extend(rows.rows.into_iter().map(|(_, row)| row).filter(|row| row.head.id.to_string().contains(&wanted)));
+        hits.extend(
+            rows.rows.into_iter().map(|(_, row)| row).filter(|row| row.head.id.to_string().starts_with(&wanted)),
+        );
         match last {
             Some(cursor) if rows.more && hits.len() < 2 => page.cursor = Some(cursor),
             _ => break,

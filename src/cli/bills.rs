@@ -134,6 +134,7 @@ pub async fn ledger(link: &dyn Link, out: &Out, args: &LedgerArgs) -> Result<Exi
         let shown = print(link, out, Scope::Ledger, &filter, args.limit).await?;
         if shown == 0 && !out.json {
             out.line(out.t("no unresolved bill matches", "没有符合条件的遗留单据"))?;
+            whole_values(out, &filter);
         }
         matched = Some((shown, filter));
     }
@@ -168,6 +169,17 @@ async fn counted(link: &dyn Link, selection: Selection) -> Result<Vec<LedgerGrou
     let mut groups = counts.groups;
     groups.sort_by(|a, b| b.count.cmp(&a.count).then(a.oldest.cmp(&b.oldest)).then_with(|| a.group.cmp(&b.group)));
     Ok(groups)
+}
+
+/// That a column is compared whole, where a filter found nothing by a part of it, it may be.
+fn whole_values(out: &Out, filter: &Filter) {
+    let Some(word) = filter.whole_words().next() else { return };
+    let word = crate::text::show(word, 200);
+    let (en, zh) = (
+        format!("a column is compared whole: `*{word}*` is any value with `{word}` in it", word = word.as_str()),
+        format!("列按整个值比较：`*{word}*` 表示含有“{word}”的值", word = word.as_str()),
+    );
+    out.note(out.t(&en, &zh));
 }
 
 fn print_groups(out: &Out, groups: &[LedgerGroup], narrowed: bool) -> Result<(), Stop> {

@@ -16,7 +16,7 @@ use super::demo::Demo;
 use super::out::Out;
 use super::{
     approval, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man, output, plans,
-    serve, setup, upgrade, write,
+    serve, setup, slips, upgrade, write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -106,6 +106,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let named = global.config.is_some() && !makes;
     let config = boot::config(&paths, named, lang)?;
     let lang = boot::language(global.lang, config.console.language.as_deref());
+    slips::note_odd_zone(lang);
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;

@@ -153,8 +153,10 @@ fn wanted(arg: &str, why: &str) -> String {
     // The words of the library, which has no others; what a type ends at helps nobody.
     let ends = [u64::from(u32::MAX), u64::MAX, i64::MAX.cast_unsigned()].map(|end| end.to_string());
     let range = why.split_once(" is not in ").and_then(|(_, range)| range.split_once("..="));
-    if let Some((from, to)) = range.filter(|(_, to)| !ends.iter().any(|end| end == to)) {
-        return format!("应为 {from} 至 {to} 的整数");
+    match range {
+        Some((from, to)) if !ends.iter().any(|end| end == to) => return format!("应为 {from} 至 {to} 的整数"),
+        Some((from, _)) if from != "0" => return format!("应为不小于 {from} 的整数"),
+        _ => {}
     }
     match name {
         "DAYS" => "应为整数，如 365".to_owned(),

@@ -44,6 +44,7 @@ mod self_check;
 pub mod serve;
 mod set_words;
 mod setup;
+mod slips;
 #[cfg(feature = "postgres")]
 mod store;
 mod take;

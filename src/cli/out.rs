@@ -15,6 +15,7 @@ use crate::domain::command::Refusal;
 use crate::domain::detail_words;
 use crate::domain::ids::OpId;
 use crate::domain::language::Language;
+use crate::domain::making_words;
 use crate::domain::operation_words::{self as names, Tongue, Words};
 use crate::domain::reached;
 use crate::domain::reason::Reason;
@@ -310,7 +311,11 @@ impl Out {
                     },
                     None => label,
                 };
-                if failure.message.is_empty() { label } else { self.noting(&label, &failure.message) }
+                match making_words::ours(failure, self.lang) {
+                    Some(said) => self.colon(&label, &label, &said),
+                    None if failure.message.is_empty() => label,
+                    None => self.noting(&label, &failure.message),
+                }
             }
             Outcome::Unknown(unknown) if unknown.detail.is_empty() => self.cause(unknown.why.word()),
             Outcome::Unknown(Unknown { why: why @ UnknownWhy::Broken, detail, .. }) => {

@@ -6,7 +6,7 @@ use super::out::Out;
 use crate::boot::{self, SystemClock};
 use crate::domain::command::Selection;
 use crate::domain::filter::values::Stray;
-use crate::domain::filter::{Filter, FilterFault, Key, Term, Test};
+use crate::domain::filter::{Filter, FilterFault, Key, Term, Test, Wanted};
 use crate::domain::ids::{PlanId, RunId};
 use crate::domain::query::{Answer, PageRequest, Query, Scope};
 use crate::domain::run::RunRow;
@@ -125,7 +125,9 @@ async fn was_told(link: &dyn Link, test: Test) -> Result<bool, Stop> {
 /// Whether any bill has the column that no plan has now.
 async fn had_column(link: &dyn Link, fault: &FilterFault) -> Result<bool, Stop> {
     match fault {
-        FilterFault::NoKey { key, .. } => was_told(link, Test::Column(key.clone(), vec!["*".to_owned()])).await,
+        FilterFault::NoKey { key, .. } => {
+            was_told(link, Test::Column(key.clone(), vec![Wanted::Text("*".to_owned())])).await
+        }
         _ => Ok(false),
     }
 }

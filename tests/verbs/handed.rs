@@ -98,6 +98,8 @@ fn evidence_is_checked_without_skydeck_and_whatever_is_changed_in_it_is_found() 
             words.split(" calls").next().unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap()
         );
         assert!(!checked(&file, Some("00")).unwrap().0, "another seal");
+        let (whole, words) = checked(&site.dir.path().join("gone.jsonl"), None).unwrap();
+        assert!(!whole && words.starts_with("NOT CHECKED: "), "{words}");
         assert_eq!(verb(&site, "en", &["evidence", run, file.to_str().unwrap()]).0, Some(2), "it is there already");
 
         let good = std::fs::read(&file).unwrap();

@@ -165,6 +165,45 @@ fn a_verb_that_only_reads_makes_no_data_directory_and_a_backup_can_be_restored_a
 }
 
 #[test]
+fn a_run_is_named_by_the_beginning_of_its_id_and_a_list_of_no_lines_is_refused() {
+    let site = left_over();
+    let (_, out, _) = verb(&site, "en", &["--json", "history"]);
+    let run: serde_json::Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
+    let id = run["run"].as_str().unwrap();
+    assert_eq!(verb(&site, "en", &["history", &id[..12].to_lowercase()]).0, Some(0));
+    for part in [&id[1..], &id[20..], "ZZZ"] {
+        let (code, out, said) = verb(&site, "en", &["history", part]);
+        assert!(code == Some(2) && out.is_empty() && said.contains(&format!("no run {part}")), "{part}: {out}{said}");
+        assert_eq!(verb(&site, "en", &["ledger", "--run", part]).0, Some(2), "{part}");
+    }
+    for args in [&["ledger", "-n", "0"][..], &["ledger", "status:failed", "-n", "0"], &["history", "-n", "0"]] {
+        let (code, out, said) = verb(&site, "zh", args);
+        let told = said.contains("--limit <N> 的值：应为不小于 1 的整数");
+        assert!(code == Some(2) && out.is_empty() && told, "{args:?}: {out}{said}");
+    }
+}
+
+#[test]
+fn times_and_days_are_of_one_zone_and_a_tz_that_names_none_is_said() {
+    let site = left_over();
+    let at = |tz: &str, args: &[&str]| {
+        let out = site.command("en", args).env("TZ", tz).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&out.stdout), text(&out.stderr))
+    };
+    for (tz, ahead, named) in
+        [("Asia/Kathmandu", "+05:45", "Asia/Kathmandu"), (":Pacific/Kiritimati", "+14:00", "Pacific/Kiritimati")]
+    {
+        let (list, said) = at(tz, &["history"]);
+        let (handed, _) = at(tz, &["handover"]);
+        assert!(list.contains(ahead) && said.is_empty(), "{list}{said}");
+        assert!(handed.lines().nth(1).unwrap().ends_with(&format!("({named})")), "{handed}");
+    }
+    let (_, said) = at("Nope/No\u{202e}pe", &["history"]);
+    assert!(said.contains("names no time zone: days are those of") && !said.contains('\u{202e}'), "{said}");
+}
+
+#[test]
 fn a_copy_that_is_only_looked_at_takes_no_order_and_says_so() {
     let site = left_over();
     let backup = site.dir.path().join("bk").display().to_string();

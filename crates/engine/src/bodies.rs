@@ -68,8 +68,8 @@ impl ToMake {
             self.keys.insert(key, body.calls);
             return 0;
         };
-        if self.doubles.len() < DOUBLES && !self.doubles.contains(&key) {
-            self.doubles.push(key);
+        if self.doubles.len() < DOUBLES && !self.doubles.iter().any(|known| known.to_lowercase() == key) {
+            self.doubles.push(body.key.trim().to_owned());
         }
         u64::from(first) + u64::from(body.calls)
     }

@@ -141,6 +141,7 @@ fn for_people(row: &Row, field: &Field, style: &Style) -> String {
             none if none.is_empty() => none,
             group => group_words::label(&style.causes, lang, bill.state.slot(), &group),
         },
+        (Field::Message, lang) => row.message(lang),
         (Field::StatusBy, Language::Zh) => After::of(bill).ground.zh().to_owned(),
         (field, _) => row.value(field),
     }

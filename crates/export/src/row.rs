@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use skydeck_core::domain::bill::{BillState, Outcome};
 use skydeck_core::domain::erp_status::After;
 use skydeck_core::domain::language::Language;
+use skydeck_core::domain::making_words;
 use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::run::BillRow;
@@ -233,6 +234,14 @@ impl Row {
             Field::Column(i, _) => bill.columns.get(*i).cloned().unwrap_or_default(),
             Field::Operation => self.operation().to_owned(),
             Field::Made => bill.made_no().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The server's words, for people; `Skydeck` stands before what no server said, because the column is that of its words.
+    pub fn message(&self, lang: Language) -> String {
+        match self.bill.state.failure().and_then(|failure| making_words::ours(failure, lang)) {
+            Some(own) => format!("Skydeck{}{own}", lang.t(": ", "：")),
+            None => self.value(&Field::Message),
         }
     }
 

@@ -60,8 +60,8 @@ pub struct Appended {
 pub enum StoreError {
     /// Somebody else owns the data directory.
     #[error(
-        "data directory {dir} is held by process {pid} ({who}) since {since}: end it in order first with `{}`",
-        local::place::command("serve --end", std::path::Path::new(dir))
+        "data directory {dir} is held by process {pid} ({who}) since {since}: {}",
+        Self::until_free(dir, who, false)
     )]
     Held {
         /// Directory.
@@ -164,13 +164,23 @@ impl From<StoreError> for Refusal {
 }
 
 impl StoreError {
+    /// What to do about who holds a data directory. A `doctor` ends by itself, and one that is ended begins anew.
+    fn until_free(dir: &str, who: &str, zh: bool) -> String {
+        let end = local::place::command("serve --end", std::path::Path::new(dir));
+        match (who == "doctor", zh) {
+            (true, false) => "it checks or rebuilds the index and ends by itself: wait for it".to_owned(),
+            (true, true) => "它在检查或重建索引，完成后自行结束：请等待".to_owned(),
+            (false, false) => format!("end it in order first with `{end}`"),
+            (false, true) => format!("请先用 `{end}` 让它按序结束"),
+        }
+    }
+
     /// In Chinese; what the system or a deeper part said stays as it was said.
     pub fn zh(&self) -> String {
         match self {
-            Self::Held { dir, pid, who, since } => format!(
-                "数据目录 {dir} 自 {since} 起由进程 {pid}（{who}）占用：请先用 `{}` 让它按序结束",
-                local::place::command("serve --end", std::path::Path::new(dir))
-            ),
+            Self::Held { dir, pid, who, since } => {
+                format!("数据目录 {dir} 自 {since} 起由进程 {pid}（{who}）占用：{}", Self::until_free(dir, who, true))
+            }
             Self::Directory(what) => words::chinese(what),
             Self::TooNew { dir, found, known } => format!(
                 "数据目录 {dir} 由存储版本 {found} 写成，本程序只支持到版本 {known}：请使用较新的程序，或把升级前的备份恢复到\

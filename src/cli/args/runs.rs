@@ -113,7 +113,7 @@ pub struct LedgerArgs {
     #[arg(long)]
     pub groups: bool,
     /// At most so many bills.
-    #[arg(long, short = 'n', default_value_t = 50, value_name = "N")]
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 
@@ -161,7 +161,7 @@ pub struct HistoryArgs {
     #[arg(long, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub filter: String,
     /// At most so many rows.
-    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
 }
 

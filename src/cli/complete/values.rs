@@ -12,6 +12,8 @@ use crate::boot::{self, EXAMPLES, Paths, SHIPPED, who};
 use crate::cli::plans;
 use crate::config::Config;
 use crate::domain::event::Event;
+use crate::domain::filter::Word;
+use crate::domain::filter::values::statuses;
 use crate::domain::language::Language;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::engine::api::Link as _;
@@ -84,6 +86,17 @@ struct Site {
     paths: Option<Paths>,
     config: Config,
     lang: Language,
+}
+
+/// Words of an outcome, of one of the two languages.
+fn words_of(of_language: fn(&str) -> bool) -> Vec<Candidate> {
+    let words: BTreeSet<String> = statuses().into_iter().filter(|word| of_language(word)).collect();
+    words.into_iter().map(|word| (word, String::new())).collect()
+}
+
+/// Words of the calendar.
+fn days(lang: Language) -> Vec<Candidate> {
+    Word::offered(lang).map(|word| (word.to_owned(), String::new())).collect()
 }
 
 impl Site {
@@ -163,13 +176,26 @@ impl Site {
             values.into_iter().map(|(value, what)| (format!("{key}{value}"), what)).collect()
         };
         let found = match word.split_once(':') {
-            Some((key @ ("cause" | "原因"), _)) => of(&format!("{key}:"), self.causes()),
+            Some((key @ "cause", _)) => of(&format!("{key}:"), self.causes(self.lang)),
+            // In the words of the lists, as they are read there.
+            Some((key @ "原因", _)) => {
+                let causes = self.causes(Language::Zh);
+                let said = causes.iter().map(|(id, label)| (label.clone(), id.clone()));
+                of(&format!("{key}:"), said.chain(causes.iter().cloned()).collect())
+            }
+            Some((key @ ("status" | "outcome"), _)) => of(&format!("{key}:"), words_of(|word| word.is_ascii())),
+            Some((key @ ("结果" | "处理结果"), _)) => of(&format!("{key}:"), words_of(|word| !word.is_ascii())),
+            Some((key @ ("date" | "ran" | "since"), _)) => of(&format!("{key}:"), days(Language::En)),
+            Some((key @ ("日期" | "运行时间" | "首次"), _)) => of(&format!("{key}:"), days(Language::Zh)),
             Some((key @ ("plan" | "方案"), _)) => of(&format!("{key}:"), self.plans()),
             Some((key @ ("env" | "环境"), _)) => of(&format!("{key}:"), self.environments()),
             Some((key @ ("run" | "运行"), rest)) => of(&format!("{key}:"), self.runs(rest)),
             Some(_) => Vec::new(),
             None => {
-                let keys = self.lang.t("cause plan env run", "cause plan env run 原因 方案 环境 运行");
+                let keys = self.lang.t(
+                    "cause status plan env run date ran since",
+                    "cause status plan env run date ran since 原因 结果 方案 环境 运行 日期 运行时间 首次",
+                );
                 let keys = keys.split(' ').map(|key| (format!("{key}:"), String::new()));
                 self.views().into_iter().chain(keys).collect()
             }
@@ -177,10 +203,11 @@ impl Site {
         found.into_iter().map(|(word, what)| (format!("{head}{sign}{word}"), what)).collect()
     }
 
-    fn causes(&self) -> Vec<Candidate> {
+    /// Names of the causes, each with its words.
+    fn causes(&self, lang: Language) -> Vec<Candidate> {
         let base = self.paths.as_ref().map(Paths::config_dir).unwrap_or_default();
         let table = boot::causes(&self.config, &base, self.lang).unwrap_or_default();
-        let label = |zh: String, en: String| if self.lang == Language::Zh { zh } else { en };
+        let label = |zh: String, en: String| if lang == Language::Zh { zh } else { en };
         table.cause.into_iter().map(|info| (info.cause.to_string(), label(info.zh, info.en))).collect()
     }
 

@@ -8,6 +8,7 @@ use crate::cli::json;
 use crate::cli::out::Out;
 use crate::cli::set_words;
 use crate::domain::bill::laid_out;
+use crate::domain::making_words;
 use crate::domain::operation::{Operation, Test};
 use crate::domain::operation_words::name;
 use crate::domain::plan::Plan;
@@ -130,7 +131,7 @@ fn print_sample(out: &Out, sample: &Sample) -> Result<(), Stop> {
     let made = &sample.made;
     let shown = |text: &str| crate::text::show(text, 4096).as_str().to_owned();
     let what = match &made.fault {
-        Some(fault) => shown(&fault.message),
+        Some(fault) => shown(&making_words::ours(fault, out.lang).unwrap_or_else(|| fault.message.clone())),
         None => format!("{}  {}", shown(&made.key), made.sight.words(out.lang)),
     };
     out.line(&format!("- {}  {what}", shown(&sample.no)))?;

@@ -174,7 +174,9 @@ fn clock(out: &Out) -> Check {
         let words = out.t(" is no time zone that this host knows, dates are in UTC", " 不是本机认识的时区，日期按 UTC");
         return Check::lacks("clock", format!("{now}; TZ={name}{words}"), "export TZ=Asia/Shanghai");
     }
-    let Ok(zone) = iana_time_zone::get_timezone() else {
+    let named = std::env::var_os("TZ").is_some_and(|set| !set.is_empty());
+    let zone = if named { Some(crate::boot::zone().name().to_owned()) } else { iana_time_zone::get_timezone().ok() };
+    let Some(zone) = zone else {
         let words = out.t("; the time zone has no name, dates are in UTC", "；没有时区名称，日期按 UTC");
         return Check::lacks("clock", format!("{now}{words}"), "timedatectl set-timezone Asia/Shanghai");
     };

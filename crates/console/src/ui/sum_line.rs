@@ -19,8 +19,9 @@ pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     let (y, w) = (parts.sum.y, parts.sum.width);
     let Some(row) = shared.run_row() else {
         let words = match desk.known_runs().is_empty() {
-            // As long as the store is being opened nobody knows which runs there are.
+            // As long as the store is being opened, or has not answered, nobody knows which runs there are.
             _ if shared.connection.opening().is_some() => t.reading,
+            true if !shared.plans.is_loaded() => t.reading,
             true => t.no_run,
             false => t.no_run_of_plan,
         };

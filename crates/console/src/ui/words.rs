@@ -8,6 +8,7 @@ use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::detail_words;
 use skydeck_core::domain::group_words;
 use skydeck_core::domain::ids::{OpId, PlanId};
+use skydeck_core::domain::making_words;
 use skydeck_core::domain::operation_words::{self as names, Tongue, Words};
 use skydeck_core::domain::reach::Reach;
 use skydeck_core::domain::reached;
@@ -334,8 +335,18 @@ pub(crate) fn message(state: &BillState) -> &str {
     }
 }
 
-/// The same as people read it: what our own client noted in their language, words of others as they are.
+/// What this program says itself of a record that nothing was made of; it is nobody else's word.
+pub(crate) fn own_message(shared: &Shared, state: &BillState) -> Option<String> {
+    let said = making_words::ours(state.failure()?, shared.lang.language())?;
+    Some(skydeck_core::text::show(&said, skydeck_core::domain::bounds::WORDS).as_str().to_owned())
+}
+
+/// The same as people read it: what our own client noted in their language, words of others as they are. `Skydeck` stands
+/// before what no server said, because the column is that of the server's words.
 pub(crate) fn message_said(shared: &Shared, state: &BillState) -> String {
+    if let Some(own) = own_message(shared, state) {
+        return format!("Skydeck{}{own}", shared.t().colon);
+    }
     let raw = message(state);
     shown(&ours(shared, raw).unwrap_or_else(|| raw.to_owned()))
 }

@@ -36,7 +36,7 @@ pub fn of_the_way(said: &str) -> String {
 }
 
 /// A note, and what the server said beside it.
-fn noted(said: &str, en: &str, zh: &str) -> Option<String> {
+pub(super) fn noted(said: &str, en: &str, zh: &str) -> Option<String> {
     let (mut rest, mut out) = (said, String::new());
     let mut of_zh = zh.split("{}");
     let mut pieces = en.split("{}").peekable();

@@ -29,6 +29,7 @@ pub mod language;
 pub mod ledger_group;
 pub mod listed;
 pub mod live;
+pub mod making_words;
 pub mod mapping;
 pub mod operation;
 pub mod operation_words;

@@ -244,6 +244,7 @@ fn own(field: &Field, row: &Row, plan: &str, style: &Style) -> Cell {
             Some(status) => format!("{} {}", status.word(lang), status.code()),
             None => String::new(),
         }),
+        Field::Message => Cell::Text(row.message(lang)),
         Field::OpenSince => moment(bill.open_since),
         Field::At => moment(Some(bill.at)),
         Field::Attempts => Cell::Count(u64::from(bill.attempts)),

@@ -180,3 +180,107 @@ impl fmt::Display for BodyFault {
 }
 
 impl std::error::Error for BodyFault {}
+
+#[cfg(test)]
+mod tests {
+    use skydeck_core::domain::making_words;
+    use skydeck_core::domain::reason::BadRecord;
+
+    use super::*;
+
+    /// One of each kind; a new one compiles only once it stands in the list below.
+    fn is_listed(fault: &BodyFault) -> bool {
+        use BodyFault as B;
+        match fault {
+            B::Missing { .. } | B::NotWhole { .. } | B::NotDecimal { .. } | B::Digits { .. } | B::NotTruth { .. } => {
+                true
+            }
+            B::NotJson { .. } | B::NotPairs { .. } | B::NotOneValue { .. } | B::Unquoted { .. } => true,
+            B::NoKey { .. } | B::KeyTooLong { .. } | B::KeySign { .. } | B::TooLarge { .. } | B::TooManyRows { .. } => {
+                true
+            }
+            B::NoRow { .. } | B::SeveralRows { .. } | B::NoRecord { .. } | B::SeveralRecords { .. } => true,
+            B::OddId { .. } => true,
+            B::Function { why, .. } => {
+                use FunctionFault as F;
+                match why {
+                    F::AfterTheEnd { .. } | F::Null | F::Fraction | F::NumberTooLarge { .. } | F::Sign { .. } => true,
+                    F::Backslash | F::OpenQuote | F::Missing { .. } | F::TooDeep | F::EndsEarly => true,
+                    F::NoValue { .. } | F::NoThen | F::NoEnd | F::Unknown { .. } | F::NoCondition { .. } => true,
+                    F::OutOfRange | F::Reckoning | F::Collation { .. } | F::TextOrder | F::MixedKinds => true,
+                    F::Locate | F::NoMoment { .. } | F::NoDate { .. } | F::Endless | F::Arguments { .. } => true,
+                }
+            }
+        }
+    }
+
+    fn every_fault() -> Vec<BodyFault> {
+        use BodyFault as B;
+        use FunctionFault as F;
+        let field = || "FNote".to_owned();
+        let value = || "A: `1`, 2;".to_owned();
+        let text = || "x".to_owned();
+        let functions = [
+            F::AfterTheEnd { sign: text() },
+            F::Null,
+            F::Fraction,
+            F::NumberTooLarge { digits: "99".to_owned() },
+            F::Sign { sign: '/' },
+            F::Backslash,
+            F::OpenQuote,
+            F::Missing { op: text() },
+            F::TooDeep,
+            F::EndsEarly,
+            F::NoValue { op: text() },
+            F::NoThen,
+            F::NoEnd,
+            F::Unknown { name: text(), near: Some("LEFT") },
+            F::Unknown { name: text(), near: None },
+            F::NoCondition { text: text() },
+            F::OutOfRange,
+            F::Reckoning,
+            F::Collation { a: text(), b: "y".to_owned() },
+            F::TextOrder,
+            F::MixedKinds,
+            F::Locate,
+            F::NoMoment { seconds: text() },
+            F::NoDate { text: text() },
+            F::Endless,
+            F::Arguments { name: text(), n: 3 },
+        ];
+        let mut all = vec![
+            B::Missing { field: field() },
+            B::NotWhole { field: field(), value: value() },
+            B::NotDecimal { field: field(), value: value() },
+            B::Digits { field: field(), n: 40 },
+            B::NotTruth { field: field(), value: value() },
+            B::NotJson { field: field() },
+            B::NotPairs { field: field() },
+            B::NotOneValue { field: field(), column: text(), n: 3 },
+            B::Unquoted { field: field(), value: value() },
+            B::NoKey { field: field() },
+            B::KeyTooLong { field: field(), n: 314, most: 80 },
+            B::KeySign { field: field(), value: value() },
+            B::TooLarge { bytes: 7, most: 5 },
+            B::TooManyRows { field: field(), n: 7, most: 5 },
+            B::NoRow { field: field(), table: text(), by: value() },
+            B::SeveralRows { field: field(), table: text(), by: value(), n: 2 },
+            B::NoRecord { field: field(), plan: text(), by: value() },
+            B::SeveralRecords { field: field(), plan: text(), by: value(), n: 2 },
+            B::OddId { id: text() },
+        ];
+        all.extend(functions.map(|why| B::Function { field: field(), value: value(), why }));
+        all
+    }
+
+    #[test]
+    fn what_a_fact_holds_in_english_is_said_in_chinese_as_the_preview_says_it() {
+        for fault in every_fault() {
+            assert!(is_listed(&fault));
+            assert_eq!(making_words::zh(&fault.said(false)), Some(fault.said(true)), "{fault}");
+        }
+        let of_lists = BadRecord::TwoLists { one: "a".to_owned(), other: "b".to_owned() };
+        let zh = "方案同时读取两个列表 `a` 和 `b`，其行之间没有对应关系";
+        assert_eq!(making_words::zh(&of_lists.en()).as_deref(), Some(zh));
+    }
+}

@@ -28,9 +28,10 @@ impl Prefilter {
         for term in filter.terms.iter().filter(|term| !term.not) {
             let any: Option<Vec<Needle>> = match &term.test {
                 Test::Message(text) | Test::Text(text) => Needle::new(text).map(|needle| vec![needle]),
-                Test::Is(Key::No | Key::Made | Key::Org | Key::Customer, words) | Test::Column(_, words) => {
+                Test::Is(Key::No | Key::Made | Key::Org | Key::Customer, words) => {
                     words.iter().map(|word| Needle::new(word.trim_matches('*'))).collect()
                 }
+                Test::Column(_, words) => words.iter().map(|word| Needle::new(&word.text()?)).collect(),
                 Test::When(Moment::Bill, spans) => {
                     spans.iter().map(|span| span.beginning().as_deref().and_then(Needle::new)).collect()
                 }
@@ -91,6 +92,11 @@ mod tests {
             ("供应商:100* 日期:2026-11,2026-12-01", "S100-7 2026-12-01T00:00:00", true),
             ("供应商:100* 日期:2026-11,2026-12-01", "S100-7 2026-12-02T00:00:00", false),
             ("供应商:200* 日期:2026", "S100-7 2026-12-02T00:00:00", false),
+            // A number by its size, and a date of a month, in a column.
+            ("金额:>1000", "66274.62", true),
+            ("业务日期:2026-11", "2026-11-30 00:00:00", true),
+            ("业务日期:2026-11", "2026-12-30 00:00:00", false),
+            ("业务日期:上周,2026-11", "2026-10-30 00:00:00", true),
             // A stretch begins with no one text.
             ("date:>=2026-11-01,2026-12", "2031-01-01T00:00:00", true),
             // Excluded texts and keys that are no text of the row turn nobody away.

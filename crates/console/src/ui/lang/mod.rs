@@ -37,7 +37,7 @@ texts! {
     no_way_back last_columns then_pause
     then_ledger then_results paused_by_itself wants_second head_second note_more reopen_last reopen_title reopened shared_unlock unlocked_by_other flags_can flags_none
     sorts_nothing no_such_key
-    bill_now bill_said bill_do bill_whose bill_story story_ordered story_approved
+    bill_now bill_said bill_not_sent bill_do bill_whose bill_story story_ordered story_approved
     runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
     find_title find_hint find_many find_missing find_none find_partly find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there

@@ -4,6 +4,7 @@
 
 use skydeck_core::domain::bill::{Sight, laid_out};
 use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::making_words;
 use skydeck_core::domain::query::{Answer, Sample};
 use skydeck_core::domain::run::RunState;
 
@@ -43,7 +44,8 @@ impl Bodies {
 fn lines_of(shared: &Shared, sample: &Sample) -> Vec<(Role, String)> {
     let made = &sample.made;
     let head = if let Some(fault) = &made.fault {
-        (Role::Error, format!("{}  {}", words::shown(&sample.no), words::shown(&fault.message)))
+        let said = making_words::ours(fault, shared.lang.language()).unwrap_or_else(|| fault.message.clone());
+        (Role::Error, format!("{}  {}", words::shown(&sample.no), words::shown(&said)))
     } else {
         let role = if made.sight == Sight::Absent { Role::Title } else { Role::Warning };
         let said = made.sight.words(shared.lang.language());

@@ -176,6 +176,8 @@ impl Overlays {
         if let Some((run, _)) = approve {
             self.asked_approve.insert(run);
             desk.select_run(Some(run));
+            let started = desk.shared.t().collecting_started;
+            desk.shared.notes.is_over(started);
             self.open =
                 confirm::Confirm::new(&desk.shared, run).map(|confirm| -> Box<dyn Overlay> { Box::new(confirm) });
         } else if let Some((run, _)) = resume() {

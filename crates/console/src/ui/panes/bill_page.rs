@@ -66,7 +66,7 @@ impl Page<'_> {
     /// Cells that the labels take, with the blank behind them.
     fn label_width(&self) -> usize {
         let t = self.shared.t();
-        let labels = [t.bill_now, t.bill_said, t.bill_do, t.bill_whose];
+        let labels = [t.bill_now, t.bill_said, t.bill_not_sent, t.bill_do, t.bill_whose];
         labels.iter().map(|label| self.shared.setup.glyphs.width(label)).max().unwrap_or(0) + 2
     }
 
@@ -77,7 +77,9 @@ impl Page<'_> {
         let status = bill_rows::statuses(shared, row).join("   ");
         self.told(t.bill_now, (Role::Text, &status));
         let message = words::message(&row.state);
-        if !message.is_empty() {
+        if let Some(own) = words::own_message(shared, &row.state) {
+            self.told(t.bill_not_sent, (Role::Text, &own));
+        } else if !message.is_empty() {
             let code = match row.state.outcome() {
                 Some(Outcome::Failed(f)) => f.msg_code.map_or_else(String::new, |c| format!("MsgCode {c} ")),
                 _ => String::new(),

@@ -118,6 +118,9 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
         Line::Broken(i) => {
             let plan = day.plans.get(*i)?;
             let said = plan.problem.as_ref()?.said(shared.lang == crate::ui::Lang::Zh);
+            // Which file it is, the plan's id says; its path would hide the reason.
+            let file = format!("{}.json", plan.plan.as_str());
+            let said = said.split_once(&file).map_or(said, |(_, rest)| rest.trim_start_matches([':', '：', ' ']));
             (Role::Failed, t.plan_broken, words::shown(plan.plan.as_str()), words::shown(said), None)
         }
         Line::Stopped(i) => {

@@ -34,6 +34,14 @@ impl Notes {
         self.unread = (self.unread + 1).min(self.list.len());
     }
 
+    /// What was said last is no longer so: it leaves the status line, where it stands alone.
+    pub fn is_over(&mut self, text: &str) {
+        let stands = self.unread == 1 && self.list.front().is_some_and(|note| !note.bad && note.text == text);
+        if stands {
+            self.unread = 0;
+        }
+    }
+
     /// A key was pressed: what stands on the status line was seen.
     pub fn seen(&mut self) {
         self.unread = 0;
@@ -59,6 +67,20 @@ mod tests {
 
     fn of(bad: bool, text: &str) -> Note {
         Note { at: Ts(1), bad, text: text.to_owned(), next: String::new() }
+    }
+
+    #[test]
+    fn what_is_no_longer_so_leaves_the_line_and_what_is_not_seen_yet_stays() {
+        let mut notes = Notes::default();
+        notes.say(of(false, "collecting"));
+        notes.is_over("something else");
+        assert!(notes.unseen().is_some());
+        notes.is_over("collecting");
+        assert!(notes.unseen().is_none() && notes.all().len() == 1);
+        notes.say(of(true, "paused by itself"));
+        notes.say(of(false, "collecting"));
+        notes.is_over("collecting");
+        assert_eq!(notes.unseen().unwrap().0.text, "paused by itself");
     }
 
     #[test]

@@ -258,6 +258,15 @@ impl BillState {
             _ => None,
         }
     }
+
+    /// Why it failed, or is to be tried again.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::RetryAt { failure, .. } => failure.as_deref(),
+            Self::Settled(Outcome::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

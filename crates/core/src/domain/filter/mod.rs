@@ -8,6 +8,7 @@ mod of_runs;
 mod parse;
 pub mod runs;
 pub mod values;
+mod wanted;
 mod when;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use keys::{Ask, Key, NAMED, Named, fold_label, key_called, labels_of};
 use values::Stray;
+pub use wanted::{Size, Wanted};
 pub use when::{Moment, Point, Span, Word};
 
 use super::bill::Outcome;
@@ -50,8 +52,8 @@ pub struct Term {
 pub enum Test {
     /// `key:value[,value]`, case ignored, `*` at either end as a wildcard.
     Is(Key, Vec<String>),
-    /// `label:value[,value]`: a column by the label that its plan gives it, or by its own name.
-    Column(String, Vec<String>),
+    /// `label:value[,value]`, `label:>1000`, `label:2026-11`: a column by the label that its plan gives it, or by its own name.
+    Column(String, Vec<Wanted>),
     /// `date:2026-11`, `ran:>=yesterday`, `since:2026-11-01..2026-11-10`: any of them.
     When(Moment, Vec<Span>),
     /// `age:>2d`, `age:<30m`.
@@ -158,6 +160,17 @@ pub enum FilterFault {
         /// Days that the month has.
         days: u32,
     },
+    /// A date of a year that no bill has. Without a month, or with fewer digits, it is no date but any number.
+    #[error("`{0}` is out of range: years from 1900 to 2999 can be asked for")]
+    NoYear(String),
+    /// Behind a sign of comparison, neither a number nor a date.
+    #[error(
+        "`{0}` compares with neither a number nor a date; expected >1000, 100..200, >=2026-11-01, or the text itself"
+    )]
+    NoBound(String),
+    /// Two numbers, the larger one first.
+    #[error("`{0}` holds no number; write the smaller one first")]
+    LargerFirst(String),
     /// A stretch that ends before it begins.
     #[error("`{0}` ends before it begins; write the earlier date first")]
     Reversed(String),
@@ -214,10 +227,14 @@ impl Filter {
     pub fn resolved(&self, zone: &Zone, now: Ts) -> Self {
         let mut resolved = self.clone();
         for term in &mut resolved.terms {
-            if let Test::When(of, spans) = &mut term.test {
-                for span in spans.iter_mut() {
-                    *span = span.resolved(*of, zone, now);
-                }
+            match &mut term.test {
+                Test::When(of, spans) => spans.iter_mut().for_each(|span| *span = span.resolved(*of, zone, now)),
+                Test::Column(_, words) => words.iter_mut().for_each(|word| {
+                    if let Wanted::Date(span) = word {
+                        *span = span.resolved(Moment::Bill, zone, now);
+                    }
+                }),
+                Test::Is(..) | Test::Age { .. } | Test::Attempts(..) | Test::Message(_) | Test::Text(_) => {}
             }
         }
         resolved
@@ -235,6 +252,24 @@ impl Filter {
             | Test::Text(_) => false,
         };
         self.terms.iter().any(|term| asks(&term.test))
+    }
+
+    /// Words that a column of a plan must be, from beginning to end.
+    pub fn whole_words(&self) -> impl Iterator<Item = &str> {
+        let of_columns = self.terms.iter().filter(|term| !term.not).flat_map(|term| match &term.test {
+            Test::Is(Key::Customer | Key::Org, words) => words.iter().map(String::as_str).collect(),
+            Test::Column(_, words) => words
+                .iter()
+                .filter_map(|word| if let Wanted::Text(text) = word { Some(text.as_str()) } else { None })
+                .collect(),
+            Test::Is(..)
+            | Test::When(..)
+            | Test::Age { .. }
+            | Test::Attempts(..)
+            | Test::Message(_)
+            | Test::Text(_) => Vec::new(),
+        });
+        of_columns.filter(|word| !word.contains('*'))
     }
 
     /// Words of a key that every matching row must have (not excluded, single term), for choosing an index.
@@ -262,7 +297,7 @@ impl Test {
         match self {
             Self::Is(key, words) => words.iter().any(|word| key.holds(word, row, about)),
             Self::Column(label, words) => {
-                keys::labelled(row, about, label).any(|value| words.iter().any(|word| like(value, word)))
+                keys::labelled(row, about, label).any(|value| words.iter().any(|word| word.holds(value, now)))
             }
             Self::When(Moment::Bill, spans) => {
                 keys::dates(row, about).any(|date| spans.iter().any(|span| span.holds_date(date, now)))
@@ -332,7 +367,10 @@ impl Test {
                 keyed(keys::name_of(Ask::Words(Key::Cause), lang), &words.join(","))
             }
             Self::Is(key, words) => keyed(keys::name_of(Ask::Words(*key), lang), &words.join(",")),
-            Self::Column(label, words) => keyed(label, &words.join(",")),
+            Self::Column(label, words) => {
+                let words: Vec<String> = words.iter().map(|word| word.said(lang)).collect();
+                keyed(label, &words.join(","))
+            }
             Self::When(of, spans) => {
                 let spans: Vec<String> = spans.iter().map(|span| span.said(lang)).collect();
                 keyed(keys::name_of(Ask::Date(*of), lang), &spans.join(","))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::keys::{Ask, Key, fold_label, key_called};
 use super::when::{Moment, Span, half_width};
-use super::{Filter, FilterError, FilterFault, Ordering, Term, Test};
+use super::{Filter, FilterError, FilterFault, Ordering, Term, Test, Wanted};
 
 pub(super) fn parse(text: &str) -> Result<Filter, FilterError> {
     let mut terms = Vec::new();
@@ -105,7 +105,7 @@ fn term(token: &Token) -> Result<Term, FilterError> {
         None if label.is_empty() => {
             return Err(FilterError { at: token.at, fault: FilterFault::NoKey { key: name.to_owned(), near: None } });
         }
-        None => Test::Column(label, words()),
+        None => Test::Column(label, wanted(&values(), value_at)?),
     };
     Ok(Term { not, test })
 }
@@ -118,6 +118,16 @@ fn dates(of: Moment, values: &[&str], value_at: usize) -> Result<Test, FilterErr
         at += value.chars().count() + 1;
     }
     Ok(Test::When(of, spans))
+}
+
+/// What a column may have; a fault stands at the value that is none.
+fn wanted(values: &[&str], value_at: usize) -> Result<Vec<Wanted>, FilterError> {
+    let (mut all, mut at) = (Vec::new(), value_at);
+    for value in values {
+        all.push(Wanted::parse(value).map_err(|fault| FilterError { at, fault })?);
+        at += value.chars().count() + 1;
+    }
+    Ok(all)
 }
 
 fn age(value: &str) -> Result<Test, FilterFault> {

@@ -31,9 +31,17 @@ fn term() -> impl Strategy<Value = (String, String)> {
         (format!("attempts:{}{n}", ["", ">", "<"][sign]), format!("次数：{}{n}", ["", "＞", "＜"][sign]))
     });
     let labelled = ("[a-z供应商仓库]{1,5}", words).prop_map(move |(label, w)| same(format!("{label}列:{w}")));
+    let sizes = prop::sample::select(vec![(">", "＞"), (">=", "》="), ("<", "<"), ("<=", "《＝"), ("..", "。。")]);
+    let sized = ("[a-z仓库]{1,4}", sizes, -9_999_i64..9_999, 0..99_u32).prop_map(|(label, sign, n, part)| {
+        (format!("{label}列:{}{n}.{part}", sign.0), format!("{label}列：{}{n}.{part}", sign.1))
+    });
+    let on_days = ("[a-z仓库]{1,4}", span())
+        .prop_map(|(label, (en, zh))| (format!("{label}列:{en}"), format!("{label}列：{zh}")))
+        // A year alone is a text like any other number, and is written back as it was.
+        .prop_filter("no year alone", |(en, _)| !en.ends_with(|c: char| c.is_ascii_digit()) || en.contains('-'));
     let quoted = "[a-z 库:~*-]{0,8}".prop_map(move |text| same(format!("\"{text}\"")));
     let said = "[a-z库 ]{1,6}".prop_map(move |text| same(format!("~\"{text}\"")));
-    let test = prop_oneof![4 => keyed, 4 => dated, 1 => aged, 1 => tried, 2 => labelled, 1 => quoted, 1 => said];
+    let test = prop_oneof![4 => keyed, 4 => dated, 1 => aged, 1 => tried, 2 => labelled, 1 => sized, 1 => on_days, 1 => quoted, 1 => said];
     (any::<bool>(), test).prop_map(|(not, (en, zh))| {
         let minus = if not { "-" } else { "" };
         (format!("{minus}{en}"), format!("{minus}{zh}"))

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Ask, NAMED};
-use super::{Filter, FilterError, FilterFault, Key, Moment, Span, Test, fold_label, like};
+use super::{Filter, FilterError, FilterFault, Key, Moment, Span, Test, Wanted, fold_label, like};
 use crate::domain::ids::{EnvId, OpId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::operation_words;
@@ -110,7 +110,7 @@ impl FilterFault {
     pub fn in_text(self, text: &str) -> FilterError {
         let word = match &self {
             Self::NoKey { key, .. } => key.as_str(),
-            Self::Reversed(span) => span.as_str(),
+            Self::NoYear(span) | Self::Reversed(span) | Self::NoBound(span) | Self::LargerFirst(span) => span.as_str(),
             Self::NoValueOf(stray) => stray.word.as_str(),
             Self::OpenQuote
             | Self::NoText
@@ -136,6 +136,11 @@ impl FilterFault {
             Self::NoDate(value) => {
                 format!("`{value}` 不是日期；写 2026-11-23、2026-11、>=2026-11-01、2026-11-01..2026-11-10、昨天、上周")
             }
+            Self::NoYear(date) => format!("`{date}` 超出范围：年份应为 1900 至 2999"),
+            Self::NoBound(value) => {
+                format!("`{value}` 比较的既不是数字也不是日期；写 >1000、100..200、>=2026-11-01，或直接写文字")
+            }
+            Self::LargerFirst(value) => format!("没有数字在 `{value}` 之内；请把较小的写在前面"),
             Self::NoDay { date, days } => format!("没有 {date} 这一天：该月只有 {days} 天"),
             Self::Reversed(span) => {
                 // Words of the calendar are kept in one language; a stretch of dates alone is not read as one that ends early.
@@ -181,8 +186,15 @@ impl Filter {
     /// Stretches that end before they begin, once the words of the calendar are days.
     pub fn check_dates(&self, zone: &Zone, now: Ts) -> Result<(), FilterFault> {
         for term in &self.terms {
-            let Test::When(_, spans) = &term.test else { continue };
-            if let Some(span) = spans.iter().find(|span| span.is_reversed_now(zone, now)) {
+            let spans: Vec<&Span> = match &term.test {
+                Test::When(_, spans) => spans.iter().collect(),
+                Test::Column(_, words) => words
+                    .iter()
+                    .filter_map(|word| if let Wanted::Date(span) = word { Some(span) } else { None })
+                    .collect(),
+                Test::Is(..) | Test::Age { .. } | Test::Attempts(..) | Test::Message(_) | Test::Text(_) => continue,
+            };
+            if let Some(span) = spans.into_iter().find(|span| span.is_reversed_now(zone, now)) {
                 return Err(FilterFault::Reversed(span.to_string()));
             }
         }

@@ -176,10 +176,10 @@ impl Point {
             if digits { part.parse().map(Some).map_err(|_| wrong()) } else { Err(wrong()) }
         };
         let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-        let year =
-            year.and_then(|year| i32::try_from(year).ok()).filter(|year| YEARS.contains(year)).ok_or_else(wrong)?;
-        if parts.next().is_some() {
-            return Err(wrong());
+        let is_last = parts.next().is_none();
+        let year = year.and_then(|year| i32::try_from(year).ok()).filter(|_| is_last).ok_or_else(wrong)?;
+        if !YEARS.contains(&year) {
+            return Err(if month.is_some() && year > 999 { FilterFault::NoYear(text.to_owned()) } else { wrong() });
         }
         let Some(month) = month else { return Ok(Self::Year(year)) };
         let days = days_in(year, month).ok_or_else(wrong)?;

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::super::cause::BUILT_IN;
-use super::super::system_words;
+use super::super::{detail_words, system_words};
 
 /// What was tried, as faults name it.
 const TRIED: [(&str, &str); 8] = [
@@ -52,6 +52,14 @@ pub const NEXT: &[(&str, &str)] = &[
         "调用带签名，因此是用户、应用、密钥或语言标识被拒绝：请检查；重复无用",
     ),
     ("Sign in again", "请重新登录"),
+    (
+        "Check the server and its proxy, and change the secret to one that is part of no id",
+        "请检查服务器及其代理，并把密钥换成不含在任何标识中的",
+    ),
+    (
+        "Nothing read in this call is used; change the secret to one that is part of no id or number",
+        "本次读取的内容不采用；请把密钥换成不含在任何标识或单号中的",
+    ),
     (
         "Check the id of the business object, and whether this user may see it",
         "请检查业务对象标识，以及该用户是否有权查看",
@@ -100,12 +108,38 @@ pub const NEXT: &[(&str, &str)] = &[
     ),
 ];
 
-/// Why a read failed, where the client says it in words of its own.
-const WHY: [(&str, &str); 1] = [("the answer names no field of the form", "响应中没有该业务对象的字段")];
+/// Why a read failed, where the client says it in words of its own; `{}` stands for ids and numbers.
+const WHY: [(&str, &str); 10] = [
+    ("the answer names no field of the form", "响应中没有该业务对象的字段"),
+    ("the answer holds our own secret in place of an id", "响应在应为标识处写了我方密钥"),
+    ("the answer holds no session id", "响应中没有会话标识"),
+    ("the answer is that of an operation, not rows", "响应是操作的结果，不是数据行"),
+    ("calls are signed here", "此处的调用带签名"),
+    ("the server signed us in to account set {} instead of {}", "服务器登录到数据中心（账套）{}，而不是 {}"),
+    ("the server signed us in to data centre {} instead of {}", "服务器登录到数据中心 {}，而不是 {}"),
+    ("`{}` cannot be looked for: it holds what ends a filter", "`{}` 含有会结束过滤条件的字符，无法查找"),
+    ("refused without a word (MsgCode {})", "拒绝，但未作说明（MsgCode {}）"),
+    ("refused without a word (no MsgCode)", "拒绝，但未作说明（无 MsgCode）"),
+];
+
+/// What the client says before the server's words, and behind them: a refused sign-in.
+fn refused_user(why: &str) -> Option<String> {
+    let (user, rest) = why.strip_prefix("the server refused user ")?.split_once(": ")?;
+    let (theirs, kind) = rest.strip_suffix(')')?.rsplit_once(" (LoginResultType ")?;
+    let kind = kind.replace(", code ", "，代码 ");
+    Some(match theirs {
+        "no message" => format!("服务器拒绝用户 {user}，未作说明（LoginResultType {kind}）"),
+        theirs => format!("服务器拒绝用户 {user}：“{theirs}”（LoginResultType {kind}）"),
+    })
+}
 
 /// Why a read failed: what is ours in Chinese, words of others quoted.
 fn because(why: &str) -> String {
-    let ours = WHY.iter().find(|(en, _)| *en == why).map(|(_, zh)| (*zh).to_owned());
+    if let Some((before, theirs)) = why.split_once("; it begins with: ") {
+        return format!("{}；开头为：“{theirs}”", because(before));
+    }
+    let ours = || WHY.iter().find_map(|(en, zh)| detail_words::noted(why, en, zh));
+    let ours = refused_user(why).or_else(ours).or_else(|| detail_words::zh(why));
     ours.unwrap_or_else(|| system_words::chinese(why))
 }
 
@@ -145,7 +179,7 @@ fn ours(said: &str) -> Option<String> {
     let next = all.find_map(|(en, zh)| Some((tail.strip_suffix(en)?.strip_suffix(". ")?, zh)));
     Some(match next {
         Some((why, next)) => format!("{server} 的{form}{what}失败：{}；{next}", because(why)),
-        None => format!("{server} 的{form}{what}失败：{}", system_words::chinese(tail)),
+        None => format!("{server} 的{form}{what}失败：{}", because(tail)),
     })
 }
 
@@ -167,6 +201,35 @@ mod tests {
         );
         let signed = format!("signed headers: refused: {}", fault.replace("query at", "sign-in at"));
         assert!(zh(&signed).starts_with("https://k3.example.invalid 的登录失败：“"), "{}", zh(&signed));
+    }
+
+    #[test]
+    fn why_a_read_failed_is_told_in_chinese_where_the_client_says_it_and_quoted_where_the_server_does() {
+        let sign_in = |why: &str| zh(&format!("sign-in at http://x failed: {why}. Sign in again"));
+        for (why, want) in [
+            (
+                "the server refused user li: 用户名或密码错误: 余 2 次 (LoginResultType 0, code 7)",
+                "服务器拒绝用户 li：“用户名或密码错误: 余 2 次”（LoginResultType 0，代码 7）",
+            ),
+            (
+                "the server refused user li: no message (LoginResultType none)",
+                "服务器拒绝用户 li，未作说明（LoginResultType none）",
+            ),
+            (
+                "the server signed us in to account set 60ab instead of 60aa",
+                "服务器登录到数据中心（账套）60ab，而不是 60aa",
+            ),
+            ("no answer within 5 s", "5 秒内无响应"),
+            (
+                "the answer cannot be read: expected value; it begins with: <html>",
+                "响应无法解析：“expected value”；开头为：“<html>”",
+            ),
+            ("something of the server's", "“something of the server's”"),
+        ] {
+            assert_eq!(sign_in(why), format!("http://x 的登录失败：{want}；请重新登录"), "{why}");
+        }
+        let bare = "query of F at http://x failed: refused without a word (no MsgCode). Sign in again";
+        assert_eq!(zh(bare), "http://x 的 F 查询失败：拒绝，但未作说明（无 MsgCode）；请重新登录");
     }
 
     #[test]

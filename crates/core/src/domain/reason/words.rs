@@ -123,7 +123,7 @@ sentences! { |label|
         format!("查询没有可用的响应：{}", fault_words::zh(said));
     R::QueryRefused { failure } =>
         format!("the ERP refused the query ({}): {}", label(&failure.cause), failure.message),
-        format!("ERP 拒绝查询（{}）：“{}”", label(&failure.cause), failure.message);
+        format!("ERP 拒绝查询（{}）：{}", label(&failure.cause), fault_words::zh(&failure.message));
     R::PagesOutOfOrder {} =>
         "the server answers pages out of order of the id; nothing was written",
         "服务器没有按内码顺序返回各页；未写入任何内容";
