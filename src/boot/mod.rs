@@ -60,6 +60,8 @@ pub const EXAMPLES: &[(&str, &str)] = &[
     ("sal_outstock_to_receivable", include_str!("../../plans/sal_outstock_to_receivable.json")),
     ("sal_saleorder_close", include_str!("../../plans/sal_saleorder_close.json")),
     ("wms_to_instock", include_str!("../../plans/wms_to_instock.json")),
+    ("outstock_to_order", include_str!("../../plans/outstock_to_order.json")),
+    ("orders_to_saleorder", include_str!("../../plans/orders_to_saleorder.json")),
 ];
 
 /// Records that a demo hands in for its plan: (plan, JSON one after the other).
@@ -266,7 +268,9 @@ fn http_client(
         known.add(secret);
     }
     let reach = reach(config, base, known)?;
-    let settings = HttpConfig { env: env.clone(), reach, auth: auth.clone(), secret, max_body: MAX_BODY };
+    let part = |source: &SecretSource| part_of_secret(config, "access_token", source, base, known);
+    let token = config.connection.access_token.as_ref().map(part).transpose()?;
+    let settings = HttpConfig { env: env.clone(), reach, auth: auth.clone(), secret, token, max_body: MAX_BODY };
     let erp = HttpErp::new(settings, causes.clone(), clock.clone())
         .map_err(|e| Stop::both(Exit::Usage, format!("environment {env}: {e}"), format!("环境 {env}：{}", e.zh())))?;
     Ok(Arc::new(erp))

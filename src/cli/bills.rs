@@ -12,7 +12,7 @@ use crate::domain::command::Selection;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
 use crate::domain::filter::{Filter, Key, Term, Test};
-use crate::domain::ids::{OpId, WorkKey};
+use crate::domain::ids::{FormId, OpId, WorkKey};
 use crate::domain::language::Language;
 use crate::domain::operation_words;
 use crate::domain::query::{Answer, LedgerCounts, LedgerGroup, PageRequest, Query, Scope};
@@ -215,6 +215,12 @@ fn print_groups(out: &Out, groups: &[LedgerGroup], narrowed: bool) -> Result<(),
 /// A work on a record, the record's number, and that of the bill that was made of it.
 type Numbered = (WorkKey, String, Option<String>);
 
+/// Whether records of a form are meant by a name: the form's own, with or without the environment that they are read in.
+fn is_of(form: &FormId, named: &str) -> bool {
+    let own = form.as_str().rsplit('/').next().unwrap_or_default();
+    form.as_str().eq_ignore_ascii_case(named) || own.eq_ignore_ascii_case(named)
+}
+
 /// `bill`.
 pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, Stop> {
     let Answer::Bills(page) = link.ask(Query::FindBill { number: args.number.clone(), limit: 20 }).await? else {
@@ -222,7 +228,7 @@ pub async fn bill(link: &dyn Link, out: &Out, args: &BillArgs) -> Result<Exit, S
     };
     let meant = |row: &BillRow| {
         args.env.as_ref().is_none_or(|env| row.record().env.as_str() == env)
-            && args.form.as_ref().is_none_or(|form| row.record().form.as_str().eq_ignore_ascii_case(form))
+            && args.form.as_ref().is_none_or(|form| is_of(&row.record().form, form))
     };
     let rows = page.rows.iter().map(|(_, row)| row).filter(|row| meant(row));
     let named = |row: &BillRow| {
@@ -417,10 +423,27 @@ fn text_of(body: &Body) -> String {
     show(&String::from_utf8_lossy(&body.bytes.0), BODY).as_str().to_owned()
 }
 
+/// A status that a read found; some records have none.
+fn found_as(out: &Out, status: &str) -> String {
+    match status {
+        "" => out.t("found", "读到").to_owned(),
+        code => format!("{} {code}", out.t("found in status", "读到，状态")),
+    }
+}
+
+/// The same of a read that came after a call.
+fn read_as(out: &Out, status: &str) -> String {
+    match status {
+        "" => out.t("read back: it is there", "回查：已存在").to_owned(),
+        code => format!("{} {code}", out.t("read back: status", "回查：状态")),
+    }
+}
+
 fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
     let text = match &fact.event {
         Event::BillsFound { run, bills } => {
-            let status = bills.iter().find(|b| b.fid == key.record.fid).map_or("?", |b| b.rev.status.code()).to_owned();
+            let bill = bills.iter().find(|b| b.fid == key.record.fid);
+            let found = found_as(out, bill.map_or("?", |bill| bill.rev.status.code()));
             let probe = bills.iter().find_map(|bill| bill.probe.as_ref());
             let probe = probe.map_or(String::new(), |cause| {
                 out.colon(
@@ -429,7 +452,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
                     &out.cause(cause.as_str()),
                 )
             });
-            format!("{} {status}  {run}{probe}", out.t("found in status", "读到，状态"))
+            format!("{found}  {run}{probe}")
         }
         Event::StepTried { step, attempt, .. } => {
             format!("{} {}", out.t("sending", "发出"), out.tried(&key.op, *step, u64::from(*attempt)))
@@ -457,7 +480,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
         }
         Event::BillRead { rev, approver, fields, .. } => {
             let status = rev.as_ref().map_or("-", |r| r.status.code());
-            let mut said = vec![out.t("read back: status", "回查：状态").to_owned(), status.to_owned()];
+            let mut said = vec![read_as(out, status)];
             said.extend(fields.iter().map(|(path, value)| format!("{path}={value}")));
             said.extend(approver.clone());
             said.join(" ")

@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ulid::Ulid;
 
 use super::args::DemoArgs;
+use super::demo_other::{Other, Sides, allowed, limits, not_started};
 use super::demo_past::{self, Past};
 use super::out::Out;
 use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock, TABLES};
@@ -19,7 +19,6 @@ use crate::domain::command::{Command, Order, Receipt};
 use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{CommandId, EnvId, PlanId};
 use crate::domain::language::Language;
-use crate::domain::system_words;
 use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
 use crate::secret::Known;
@@ -111,6 +110,18 @@ impl DemoDir {
         self.dir.join("simulator.jsonl")
     }
 
+    /// The record of the other system.
+    pub fn other_record(&self) -> PathBuf {
+        self.dir.join("other-system.jsonl")
+    }
+
+    /// A file of its own that nobody else reads.
+    pub fn secret(&self, name: &str, text: &str) -> Result<PathBuf, Stop> {
+        let file = self.dir.join(name);
+        write_private(&file, text)?;
+        Ok(file)
+    }
+
     fn mark(&self, state: &str) -> Result<(), Stop> {
         std::fs::write(self.dir.join(MARKER), format!("{state}\n")).map_err(|e| {
             Stop::system(
@@ -159,6 +170,8 @@ const SIMULATOR: &str = "http://simulator.invalid/k3cloud/";
 pub struct Demo {
     /// The simulator.
     pub sim: sim::SimHandle,
+    /// The other system, where the plan names one.
+    pub other: Option<Other>,
     /// The engine.
     pub booted: Booted,
     /// Where it lives.
@@ -195,20 +208,27 @@ impl Demo {
             place.give(name, text)?;
         }
         let (data, plans, bills) = (place.data(), place.plans(), place.bills());
-        let house = Environment { production: args.production, ..account_set(env_id(args)) };
+        let house = Environment { production: args.production, ..account_set(&env_id(args)) };
         demo_past::write(Past::asked(args), (&data, &plans, &bills), &house, lang, &note).await?;
         config.world.adopted = demo_past::bills(&bills)?;
+        let other = Other::start(args, place.other_record()).await?;
         let sim = sim::start(config)
             .await
             .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &place)?;
-        let erp = boot::client(&config, &place.dir, &causes, &clock, &known, &Arc::default())?;
+        let mut envs = Vec::new();
+        let secret = |text: &str| place.secret("other-system-secret", text);
+        let other_one = other.as_ref().map(|other| other.environment(args, account_set, secret)).transpose()?;
+        for config in [Some(config), other_one].into_iter().flatten() {
+            let erp = boot::client(&config, &place.dir, &causes, &clock, &known, &Arc::default())?;
+            envs.push((config.environment, erp));
+        }
         let setup = Setup {
             database: None,
             data: place.data(),
-            envs: vec![(config.environment, erp)],
+            envs,
             plans: PlanFiles::new(place.plans(), Vec::new()),
             causes,
             clock,
@@ -223,7 +243,7 @@ impl Demo {
         };
         let booted = Booted::start(setup, note).await?;
         hand_in(&booted, &args.plan, lang).await?;
-        Ok(Self { sim, booted, place, plan: PlanId::new(args.plan.clone()) })
+        Ok(Self { sim, other, booted, place, plan: PlanId::new(args.plan.clone()) })
     }
 
     /// Ends engine and simulator in order.
@@ -231,6 +251,9 @@ impl Demo {
         let open = self.booted.open_runs().await?;
         self.booted.end(None).await?;
         self.sim.shutdown().await;
+        if let Some(other) = self.other {
+            other.sim.shutdown().await;
+        }
         self.place.ended(open)
     }
 }
@@ -252,8 +275,10 @@ async fn hand_in(booted: &Booted, plan: &str, lang: Language) -> Result<(), Stop
     }
 }
 
-fn env_id(args: &DemoArgs) -> &'static str {
-    if args.production { "demo-prod" } else { "demo" }
+/// The environment of the simulated ERP, by the name that the plan gives it.
+fn env_id(args: &DemoArgs) -> String {
+    let usual = if args.production { "demo-prod" } else { "demo" };
+    Sides::of(&args.plan).map_or_else(|| usual.to_owned(), |sides| sides.erp)
 }
 
 fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result<EnvironmentConfig, Stop> {
@@ -261,18 +286,8 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
     let secret = place.dir.join("secret");
     write_private(&secret, &credentials.app_secret)?;
     let url = sim.url();
-    let limits = Limits {
-        per_minute: args.per_minute,
-        concurrency: args.concurrency,
-        call_timeout: Duration::from_secs(5),
-        settle: args.settle.unwrap_or(Duration::from_secs(6)),
-        drain: Duration::from_secs(10),
-        breaker_unknown: if args.faults == "storm" { 0 } else { 5 },
-        breaker_failed_percent: 0,
-        breaker_ceiling: false,
-        canary: 0,
-    };
     let id = env_id(args);
+    let id = id.as_str();
     let (address, user) = (url.clone(), credentials.user);
     let production = args.production;
     Ok(EnvironmentConfig {
@@ -282,7 +297,7 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
             production,
             read_only: production,
             allow_operations: allowed(&args.plan),
-            limits,
+            limits: limits(args),
             ..account_set(id)
         },
         url,
@@ -292,19 +307,6 @@ fn environment(args: &DemoArgs, sim: &sim::SimHandle, place: &DemoDir) -> Result
         connection: Connection::default(),
         http: None,
     })
-}
-
-/// The mapping tables of shipped plans.
-pub fn tables() -> Vec<(String, String)> {
-    TABLES.iter().map(|(file, table)| ((*file).to_owned(), (*table).to_owned())).collect()
-}
-
-/// What an example calls beside Submit and Audit: a demo is there to show it.
-fn allowed(plan: &str) -> Vec<String> {
-    let text = EXAMPLES.iter().find(|(name, _)| *name == plan).map(|(_, text)| *text);
-    let file = text.and_then(|text| crate::plan::read_beside(PlanId::new(plan), text, &tables().as_slice()).ok());
-    let plan = file.as_ref().and_then(|file| file.runnable().ok());
-    plan.and_then(|plan| plan.target.verb.allowed_by().map(str::to_owned)).into_iter().collect()
 }
 
 /// The environment of the simulator's account set, before it is known where it answers.
@@ -335,12 +337,4 @@ fn write_private(path: &Path, text: &str) -> Result<(), Stop> {
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|e| Stop::system(Exit::Usage, path.display(), path.display(), &e))
-}
-
-/// A simulator that does not start, as an end of a verb.
-pub(super) fn not_started(fault: sim::NotStarted) -> Stop {
-    let sim::NotStarted { en, zh, why } = fault;
-    let (of, zu) =
-        why.map_or_else(Default::default, |why| (format!(": {why}"), format!("：{}", system_words::chinese(&why))));
-    Stop::both(Exit::Usage, format!("the simulator did not start: {en}{of}"), format!("模拟器未启动：{zh}{zu}"))
 }

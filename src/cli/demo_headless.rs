@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::demo::{Demo, tables};
+use super::demo::Demo;
+use super::demo_other::tables;
 use super::drive::{Driver, Set};
 use super::out::Out;
 use crate::boot::{self, Booted};
@@ -121,7 +122,11 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
     let deeds = deeds(plan);
     let mut all = Vec::with_capacity(deeds.len());
     for deed in &deeds {
-        all.push(compare(demo, (&deed.verb, plan.target.form.as_str()), &ours, &unknown));
+        all.push(match &demo.other {
+            // Nothing is there before, under a key that a plan chose.
+            Some(other) if plan.target.verb == Verb::Send => compared(&other.made(), &BTreeSet::new(), &ours, &unknown),
+            Some(_) | None => compare(demo, (&deed.verb, plan.target.form.as_str()), &ours, &unknown),
+        });
     }
     say(driver, &deeds, &all, (ours.len(), unknown.len()))
 }
@@ -139,6 +144,16 @@ fn compare(demo: &Demo, (verb, form): (&str, &str), ours: &BTreeSet<String>, unk
         // What a made-up past says was done was so when the simulator began.
         (applied, world.config().adopted.iter().map(|bill| bill.id.to_string()).collect())
     });
+    compared(&theirs, &before, ours, unknown)
+}
+
+/// What a record of how often each was made, and what is said of them, come to. `before`: what was so when it began.
+fn compared(
+    theirs: &BTreeMap<String, u32>,
+    before: &BTreeSet<String>,
+    ours: &BTreeSet<String>,
+    unknown: &BTreeSet<String>,
+) -> Compared {
     let of = |ids: Vec<&String>| ids.into_iter().cloned().collect();
     Compared {
         applied: theirs.len(),

@@ -384,7 +384,7 @@ async fn headless(context: &Context, verb: Verb) -> Result<Exit, Stop> {
                 let _ = tokio::signal::ctrl_c().await;
             };
             let ran = crate::sim::run(args, context.out().is_zh(), output::Stdout, stop).await;
-            ran.map(|()| Exit::Ok).map_err(super::demo::not_started)
+            ran.map(|()| Exit::Ok).map_err(super::demo_other::not_started)
         }
         Verb::Serve(args) => Box::pin(serve(context, &args)).await,
         Verb::Env(verb) => env(context, verb).await,

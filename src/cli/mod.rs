@@ -13,6 +13,7 @@ mod console_modes;
 mod context;
 pub mod demo;
 mod demo_headless;
+mod demo_other;
 pub mod demo_past;
 mod dispatch;
 pub mod doctor;

@@ -12,11 +12,13 @@ use super::out::Out;
 use super::plans;
 use crate::boot;
 use crate::domain::env::Environment;
+use crate::domain::feed::{Feed, Turn};
 use crate::domain::operation::{Operation, shown_by};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Origin, Plan};
 use crate::domain::step::Verb;
-use crate::engine::ports::{Erp, PageQuery, Right};
+use crate::engine::ports::{Erp, ListAsk, ListPlace, PageQuery, Right};
 use crate::exit::{Exit, Stop};
+use crate::plan::render::RenderContext;
 use crate::text::show;
 
 /// What was found of one plan's query.
@@ -114,7 +116,8 @@ fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) 
         let Ok((file, _)) = boot::read_plan(&dir.join(format!("{name}.json"))) else { continue };
         let plan = file.plan;
         let form = plan.source.form.to_string();
-        if plan.env.as_ref().or(first) == Some(&environment.id) {
+        let asks = plan.source.origin != Origin::HandedIn;
+        if asks && plan.env.as_ref().or(first) == Some(&environment.id) {
             reading.entry(form.clone()).or_insert_with(|| plan.clone());
         }
         if plan.target_env.as_ref().or(plan.env.as_ref()).or(first) == Some(&environment.id) {
@@ -130,6 +133,9 @@ fn plans_of(context: &Context, environment: &Environment) -> (Reading, Writing) 
 
 async fn reads(erp: &dyn Erp, plan: &Plan) -> Reads {
     let source = &plan.source;
+    if let Some(feed) = source.origin.feed() {
+        return listed(erp, feed).await;
+    }
     let query = PageQuery {
         form: source.form.clone(),
         columns: source.columns.iter().map(|c| c.path.clone()).collect(),
@@ -145,6 +151,27 @@ async fn reads(erp: &dyn Erp, plan: &Plan) -> Reads {
     match erp.fetch_page(&query).await {
         Ok(page) if page.raw_rows > 0 => Reads::Rows,
         Ok(_) => Reads::None,
+        Err(fault) => Reads::Fault(fault.message),
+    }
+}
+
+/// Reads the first page of a list.
+async fn listed(erp: &dyn Erp, feed: &Feed) -> Reads {
+    let now = chrono::Local::now().naive_local();
+    let context = RenderContext { last_sync: None, now, zone_minutes: 480, page_size: 1, open: false };
+    let request = match crate::plan::render::feed::request(feed, &context) {
+        Ok(request) => request,
+        Err(error) => return Reads::Fault(error.to_string()),
+    };
+    let at = match feed.pages.as_ref().map(|pages| &pages.by) {
+        None => ListPlace::Whole,
+        Some(Turn::Page { first }) => ListPlace::Page(*first),
+        Some(Turn::Offset) => ListPlace::Offset(0),
+        Some(Turn::Cursor { start, .. }) => ListPlace::Cursor(start.as_deref()),
+    };
+    match erp.list(&ListAsk { request: &request, feed, at }).await {
+        Ok(page) if page.records.is_empty() => Reads::None,
+        Ok(_) => Reads::Rows,
         Err(fault) => Reads::Fault(fault.message),
     }
 }
@@ -178,7 +205,7 @@ fn say_reads(out: &Out, form: &str, plan: &Plan, found: &Reads) -> Result<(), St
     };
     if out.json {
         out.object(&json!({
-            "type": "env_right", "form": form, "plan": plan.id, "call": "ExecuteBillQuery", "right": word, "text": text,
+            "type": "env_right", "form": form, "plan": plan.id, "call": if plan.source.origin.is_query() { "ExecuteBillQuery" } else { "list" }, "right": word, "text": text,
         }))?;
     } else {
         out.line(&out.colon(&format!("{form} query"), &format!("{form} 查询"), &text))?;

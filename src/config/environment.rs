@@ -44,6 +44,8 @@ pub struct Connection {
     pub org: String,
     /// Where the second password of signed headers is.
     pub second_password: Option<SecretSource>,
+    /// Of kind `http`: where a token is that was given for good beside the secret.
+    pub access_token: Option<SecretSource>,
     /// Certificate authorities trusted beside the system's (PEM).
     pub ca_file: Option<PathBuf>,
     /// The server's own certificate, which is then trusted alone (PEM).
@@ -64,6 +66,7 @@ impl Default for Connection {
             lcid: ZH_CN,
             org: OWN_ORG.to_owned(),
             second_password: None,
+            access_token: None,
             ca_file: None,
             pinned_certificate: None,
             client_certificate: None,
@@ -92,9 +95,9 @@ const OWN_ORG: &str = "0";
 impl EnvironmentConfig {
     /// Whether a secret of it is typed at the terminal.
     pub fn is_typed(&self) -> bool {
-        let Connection { second_password, proxy, .. } = &self.connection;
+        let Connection { second_password, access_token, proxy, .. } = &self.connection;
         let proxy = proxy.as_ref().and_then(|proxy| proxy.login.as_ref()).map(|(_, secret)| secret);
-        [self.secret.as_ref(), second_password.as_ref(), proxy]
+        [self.secret.as_ref(), second_password.as_ref(), access_token.as_ref(), proxy]
             .into_iter()
             .flatten()
             .any(|s| *s == SecretSource::Prompt)
@@ -137,6 +140,7 @@ pub(super) struct RawEnvironment {
     lcid: Option<u32>,
     org: Option<Org>,
     second_password: Option<SecretSource>,
+    access_token: Option<SecretSource>,
     ca_file: Option<PathBuf>,
     pinned_certificate: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
@@ -284,10 +288,10 @@ impl RawEnvironment {
         if self.secret.is_none() {
             return Err(Said::new("missing field `secret`", "缺少 `secret`"));
         }
-        if self.token.is_some() || self.sign.is_some() {
+        if self.token.is_some() || self.sign.is_some() || self.access_token.is_some() {
             return Err(Said::new(
-                "token and sign belong to kind = \"http\": take them out",
-                "token 和 sign 只用于 kind = \"http\"：请去掉",
+                "token, sign and access_token belong to kind = \"http\": take them out",
+                "token、sign 和 access_token 只用于 kind = \"http\"：请去掉",
             ));
         }
         Ok(sign_in)
@@ -317,6 +321,12 @@ impl RawEnvironment {
                 "sign_in = \"signed\" 时须写 [environment.名称.sign]：预设（preset）或规则",
             ));
         }
+        if self.access_token.is_some() && (self.sign_in != RawSignIn::Signed) {
+            return Err(Said::new(
+                "access_token belongs to sign_in = \"signed\", whose parameters have a hole {{token}} for it: take it out",
+                "access_token 只用于 sign_in = \"signed\"，其参数以 {{token}} 填入：请去掉",
+            ));
+        }
         let (token, sign) = (self.token.take(), self.sign.take());
         http_environment::auth(way, (&self.user, self.app_id.as_deref()), (token, sign))
     }
@@ -340,6 +350,7 @@ impl RawEnvironment {
             lcid: self.lcid.unwrap_or(ZH_CN),
             org: self.org.map_or_else(|| OWN_ORG.to_owned(), |org| org.0),
             second_password: second_password(self.second_password, sign_in)?,
+            access_token: self.access_token,
             client_certificate: client_certificate(self.client_certificate, self.client_key)?,
             proxy: proxy(self.proxy, self.proxy_user, self.proxy_secret)?,
             ca_file: self.ca_file,

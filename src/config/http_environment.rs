@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::said::Said;
 use super::span::Span;
 use crate::domain::sending::{Check, Is, Place, Request};
-use crate::http::auth::{AppToken, Auth, Digits, Hash, Pair, Proof, Sign, SignPlace};
+use crate::http::auth::{AppToken, Auth, Digits, Hash, Pair, Proof, Renewal, Sign, SignPlace};
 use crate::http::tree;
 
 /// How an environment of kind `http` signs in.
@@ -49,6 +49,19 @@ pub(super) struct RawToken {
     prefix: Option<String>,
     #[serde(default)]
     signed: bool,
+    refresh: Option<RawRenewal>,
+}
+
+/// `[environment.….token.refresh]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRenewal {
+    path: String,
+    #[serde(default)]
+    r#as: Form,
+    #[serde(default)]
+    send: BTreeMap<String, String>,
+    at: String,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -214,27 +227,58 @@ fn checks(key: &str, written: Vec<Vec<String>>) -> Result<Vec<Check>, Said> {
     Ok(all)
 }
 
-impl RawToken {
-    fn build(self) -> Result<AppToken, Said> {
-        if !self.path.starts_with('/') || self.path.contains(['?', '#']) {
+/// A path below the environment's address.
+fn below(key: &str, path: &str) -> Result<(), Said> {
+    if path.starts_with('/') && !path.contains(['?', '#']) {
+        return Ok(());
+    }
+    Err(Said::new(
+        format!("{key} begins with / and has no ? and #: it is below the environment's url"),
+        format!("{key} 以 / 开头，不含 ? 和 #：它位于环境的 url 之下"),
+    ))
+}
+
+/// Fields as the object of a body.
+fn body(pairs: &BTreeMap<String, String>) -> String {
+    let map: serde_json::Map<String, serde_json::Value> =
+        pairs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+    serde_json::Value::Object(map).to_string()
+}
+
+impl RawRenewal {
+    fn build(self) -> Result<Renewal, Said> {
+        below("token.refresh.path", &self.path)?;
+        if !self.send.values().any(|value| value.contains("{{refresh}}")) {
             return Err(Said::new(
-                "token.path begins with / and has no ? and #: it is below the environment's url",
-                "token.path 以 / 开头，不含 ? 和 #：它位于环境的 url 之下",
+                "token.refresh.send has no {{refresh}}: nothing says which token is renewed",
+                "token.refresh.send 中没有 {{refresh}}：没有说明续期哪个令牌",
             ));
         }
+        let request = Request {
+            method: "POST".to_owned(),
+            path: self.path,
+            body: Some(body(&self.send)),
+            form: self.r#as == Form::Form,
+            ..Request::default()
+        };
+        Ok(Renewal { request, at: path("token.refresh.at", &self.at)? })
+    }
+}
+
+impl RawToken {
+    fn build(self) -> Result<AppToken, Said> {
+        below("token.path", &self.path)?;
         let method = self.method.unwrap_or_else(|| "POST".to_owned()).to_ascii_uppercase();
         if !["POST", "GET"].contains(&method.as_str()) {
             return Err(Said::new("token.method is POST or GET", "token.method 应为 POST 或 GET"));
         }
-        let pairs: Vec<(String, String)> = self.send.into_iter().collect();
-        let map: serde_json::Map<String, serde_json::Value> =
-            pairs.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
         let posts = method == "POST";
+        let sent = posts.then(|| body(&self.send));
         let request = Request {
             path: self.path,
-            query: if posts { Vec::new() } else { pairs },
+            query: if posts { Vec::new() } else { self.send.into_iter().collect() },
             headers: Vec::new(),
-            body: posts.then(|| serde_json::Value::Object(map).to_string()),
+            body: sent,
             form: self.r#as == Form::Form,
             method,
         };
@@ -261,6 +305,7 @@ impl RawToken {
             prefix: self.prefix.unwrap_or_else(|| usual.to_owned()),
             lost: checks("token.lost", self.lost)?,
             signed: self.signed,
+            renewal: self.refresh.map(RawRenewal::build).transpose()?,
         })
     }
 }
@@ -321,9 +366,31 @@ mod tests {
         assert_eq!((open.environment.system, open.secret), (System::Http, None));
         let token = "[environment.wms.token]\npath = \"/token\"\nsend = { app_key = \"{{app}}\" }\nat = \"data.access_token\"\n";
         let read = config(&format!("sign_in = \"token\"\n{SECRET}"), token).unwrap();
-        let Some(Proof::Token(token)) = read.http.map(|auth| auth.proof) else { panic!("a token") };
-        assert_eq!((token.at.as_str(), token.prefix.as_str()), ("$.data.access_token", "Bearer "));
-        assert_eq!(token.request.body.as_deref(), Some("{\"app_key\":\"{{app}}\"}"));
+        let Some(Proof::Token(read)) = read.http.map(|auth| auth.proof) else { panic!("a token") };
+        assert_eq!((read.at.as_str(), read.prefix.as_str()), ("$.data.access_token", "Bearer "));
+        assert_eq!(read.request.body.as_deref(), Some("{\"app_key\":\"{{app}}\"}"));
+        let renewed = format!(
+            "{token}refresh = {{ path = \"/token/refresh\", send = {{ t = \"{{{{refresh}}}}\" }}, at = \"data.refresh_token\" }}\n"
+        );
+        let renewal = |tables: &str| {
+            let read = config(&format!("sign_in = \"token\"\n{SECRET}"), tables)?;
+            match read.http.map(|auth| auth.proof) {
+                Some(Proof::Token(token)) => Ok(token.renewal.unwrap()),
+                _ => Err("no token".to_owned()),
+            }
+        };
+        let is = renewal(&renewed).unwrap();
+        assert_eq!(
+            (is.at.as_str(), is.request.body.as_deref()),
+            ("$.data.refresh_token", Some("{\"t\":\"{{refresh}}\"}"))
+        );
+        assert!(renewal(&renewed.replace("{{refresh}}", "x")).unwrap_err().contains("{{refresh}}"));
+        let static_token = "access_token = { file = \"t\" }";
+        let jst = "[environment.wms.sign]\npreset = \"jushuitan\"\n";
+        let read = config(&format!("sign_in = \"signed\"\napp_id = \"a\"\n{SECRET}{static_token}"), jst).unwrap();
+        assert!(read.connection.access_token.is_some() && !read.is_typed());
+        let said = config(&format!("sign_in = \"bearer\"\n{SECRET}{static_token}"), "").unwrap_err();
+        assert!(said.contains("access_token belongs to"), "{said}");
         let sign = "[environment.wms.sign]\npreset = \"qimen\"\nhash = \"hmac-sha256\"\nparams = { v = \"\", customerId = \"c1\" }\n";
         let read = config(&format!("sign_in = \"signed\"\napp_id = \"a\"\n{SECRET}"), sign).unwrap();
         let sign = read.http.and_then(|auth| auth.sign).unwrap();

@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use skydeck::boot::{EXAMPLES, HANDED_IN, SHIPPED, TABLES};
+use skydeck::sim::json::settings::JsonSettings;
+use skydeck::sim::json::{JsonConfig, JsonWorld};
+use skydeck::sim::{self, SimConfig, SimHandle};
 
 use crate::place::{PROGRAM, Place};
 
@@ -24,6 +27,27 @@ fn hand_in(place: &Place, name: &str) {
     let mut take = Command::new(PROGRAM);
     take.args(["take", name]).args(place.options()).stdin(std::fs::File::open(file).unwrap());
     assert!(take.output().unwrap().status.success(), "{name}");
+}
+
+/// Starts the other system that a plan names, and names both in the configuration as the plan does.
+fn beside(place: &Place, text: &str) -> Option<SimHandle<JsonWorld>> {
+    let plan: Value = serde_json::from_str(text).unwrap();
+    let [env, target] = ["env", "target_env"].map(|key| plan["skydeck"][key].as_str());
+    let lists = plan["skydeck"].get("list").is_some();
+    let (erp, other) = if lists { (target?, env?) } else { (env?, target?) };
+    let settings = JsonSettings::from_toml("auth = \"none\"\n").unwrap();
+    let world = JsonConfig { orders: 30, settings, ..JsonConfig::default() };
+    let config = SimConfig { bind: ([127, 0, 0, 1], 0).into(), world, record: None };
+    let sim: SimHandle<JsonWorld> = place.runtime.block_on(sim::start_as(config)).unwrap();
+    let file = place.dir.path().join("config.toml");
+    let config = std::fs::read_to_string(&file).unwrap().replace("[environment.test", &format!("[environment.{erp}"));
+    let there = format!(
+        "[environment.{other}]\nkind = \"http\"\nurl = \"{}\"\naccount_set = \"there\"\nuser = \"demo\"\nsign_in = \"none\"\n\
+         allow_operations = [\"Send\"]\n",
+        sim.url()
+    );
+    std::fs::write(file, format!("{config}\n{there}")).unwrap();
+    Some(sim)
 }
 
 /// The simulator's bills are dated from the day it starts: a date is a date, whichever.
@@ -48,6 +72,7 @@ fn what_the_preview_of_each_shipped_plan_shows_is_what_the_golden_files_hold() {
         for (file, table) in TABLES {
             std::fs::write(plans.join(file), table).unwrap();
         }
+        let _there = beside(&place, text);
         hand_in(&place, name);
         let out = place.verb(&["plan", "preview", name, "--json"]);
         let said = String::from_utf8_lossy(&out.stdout);

@@ -242,6 +242,9 @@ impl Runner {
         if self.run.plan.source.origin == Origin::HandedIn {
             return self.read_handed_in(wanted, &context).await;
         }
+        if self.run.plan.source.origin.feed().is_some() {
+            return self.read_listed(&env, wanted, &context).await;
+        }
         let mut read = HashMap::with_capacity(wanted.len());
         for chunk in wanted.chunks(IDS) {
             let ids: Vec<&str> =

@@ -188,6 +188,9 @@ impl Runner {
             What::Query(floor, params, _) if self.run.plan.source.origin == Origin::HandedIn => {
                 self.query_handed_in(&floor, &params).await
             }
+            What::Query(floor, params, _) if self.run.plan.source.origin.feed().is_some() => {
+                self.query_listed(&floor, &params).await
+            }
             What::Query(floor, params, None) if !params.numbers.is_empty() => self.query_list(&floor, &params).await,
             What::Query(floor, params, None) => self.query(&floor, &params).await,
             What::Query(floor, params, Some(source)) if self.run.op.key.makes() => {

@@ -7,24 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::ports::FoundPage;
-use skydeck_core::domain::bill::{Failure, Found, Rendered, Rev, Status};
-use skydeck_core::domain::bounds;
-use skydeck_core::domain::cause::{Cause, known};
+use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::handed_in::Taken;
 use skydeck_core::domain::ids::{Fid, RecordKey, Seq};
 use skydeck_core::domain::listed::Listed;
-use skydeck_core::domain::reason::BadRecord;
 use skydeck_core::domain::time::ErpDate;
 use skydeck_plan::condition;
-use skydeck_plan::record::{Unfit, rows};
+use skydeck_plan::record::rows;
 use skydeck_plan::render::RenderContext;
 use skydeck_store::HandedIn;
 
 use super::carry::Carry;
 use super::collect::Floor;
 use super::pages::Failed;
+use super::records::JsonRecord;
 use super::run_set::Set;
 use super::runner::Runner;
 use super::server_time::server_time;
@@ -107,7 +104,7 @@ impl Runner {
             }
         }
         set.pages += 1;
-        let page = self.as_found(taken, floor.scopes.first()).await?;
+        let page = self.as_found(self.cut(taken), floor.scopes.first()).await?;
         let mut rows: BTreeMap<Fid, Found> = BTreeMap::new();
         for row in page.into_iter().filter(|row| condition::passes(&plan.source, &row.columns)) {
             carried.remove(&row.fid);
@@ -132,7 +129,7 @@ impl Runner {
             for found in chunk {
                 page.extend(self.handed_in_as(&found.fid).await?);
             }
-            let page = self.as_found(page, Some(context)).await?;
+            let page = self.as_found(self.cut(page), Some(context)).await?;
             read.extend(page.into_iter().map(|found| (found.fid.clone(), found)));
         }
         Ok(read)
@@ -153,53 +150,14 @@ impl Runner {
         }
     }
 
-    /// Records as a query would have found them, with what is to be made of each.
-    async fn as_found(&mut self, page: Vec<Taken>, context: Option<&RenderContext>) -> Result<Vec<Found>, Failed> {
-        let plan = Arc::clone(&self.run.plan);
-        let paths: Vec<&str> = plan.source.columns.iter().map(|column| column.path.as_str()).collect();
-        let (mut bills, mut all) = (Vec::with_capacity(page.len()), Vec::with_capacity(page.len()));
-        let mut unread = Vec::new();
-        for taken in page {
-            match rows(&taken.record.body, &paths) {
-                Ok(rows) => {
-                    bills.push(found(&taken, rows.first().map(Vec::as_slice).unwrap_or_default()));
-                    all.push(rows);
-                }
-                Err(why) => unread.push(Found { body: Some(Box::new(unfit(&why))), ..found(&taken, &[]) }),
-            }
-        }
-        let raw_rows = all.iter().map(Vec::len).sum::<usize>() as u32;
-        let mut bills = self.made_of(FoundPage { bills, raw_rows, rows: all }, context).await?.bills;
-        bills.extend(unread);
-        Ok(bills)
-    }
-}
-
-/// Nothing is made of a record whose lines do not belong together. It was handed in before the plan read from two lists.
-fn unfit(why: &Unfit) -> Rendered {
-    let Unfit::TwoLists { one, other } = why else { return Rendered::default() };
-    let said = BadRecord::TwoLists { one: one.clone(), other: other.clone() };
-    let failure = Failure { cause: Cause::new(known::MAPPING), msg_code: None, field: None, message: said.en() };
-    Rendered { fault: Some(Box::new(failure)), ..Rendered::default() }
-}
-
-fn found(taken: &Taken, first: &[String]) -> Found {
-    let record = &taken.record;
-    let state = record.hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    Found {
-        fid: record.key.fid.clone(),
-        no: record.key.fid.as_str().to_owned(),
-        rev: Rev { state, ..Rev::new(Status::Other(String::new()), None) },
-        approver: None,
-        approved: None,
-        marked: None,
-        columns: first.iter().map(|cell| bounds::cell(cell)).collect(),
-        fields: Vec::new(),
-        lines: Vec::new(),
-        looked: None,
-        body: None,
-        outside: false,
-        absent: false,
-        probe: None,
+    /// Records cut into the plan's columns.
+    fn cut(&self, page: Vec<Taken>) -> Vec<JsonRecord> {
+        let paths: Vec<&str> = self.run.plan.source.columns.iter().map(|column| column.path.as_str()).collect();
+        let cut = |taken: Taken| {
+            let record = &taken.record;
+            let state = record.hash.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            JsonRecord { fid: record.key.fid.clone(), state, marked: None, rows: rows(&record.body, &paths) }
+        };
+        page.into_iter().map(cut).collect()
     }
 }

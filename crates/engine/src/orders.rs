@@ -18,7 +18,7 @@ use skydeck_core::domain::reason::{LeftOut, Reason};
 use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
 use skydeck_core::domain::who::Who;
 use skydeck_core::text::readable;
-use skydeck_plan::render::{self, RenderContext, RenderError};
+use skydeck_plan::render::{self, RenderContext, RenderError, feed};
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
@@ -212,7 +212,14 @@ impl Inner {
             page_size: plan.policy.page_size,
             open: false,
         };
-        let filter = if params.remedy {
+        let from = source.as_ref().unwrap_or(&env);
+        if !from.env.system.gives(&plan.source.origin) {
+            let (env, lists) = (from.env.id.clone(), plan.source.origin.feed().is_some());
+            return Err(Refusal::BadPlan(Reason::OtherSource { env, lists }));
+        }
+        let filter = if let Some(feed) = plan.source.origin.feed() {
+            feed::request(feed, &context).map_err(|e| unrendered(&e))?.shown()
+        } else if params.remedy {
             let remedy = render::remedy_filter(&plan, &context).map_err(|e| unrendered(&e))?;
             remedy.ok_or_else(|| Refusal::BadPlan(Reason::NoRemedy { plan: plan.id.clone() }))?
         } else {

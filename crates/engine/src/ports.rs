@@ -8,10 +8,11 @@ use async_trait::async_trait;
 
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::cause::Cause;
+use skydeck_core::domain::feed::Feed;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId};
 use skydeck_core::domain::plan::WriteOptions;
 use skydeck_core::domain::run::Flag;
-use skydeck_core::domain::sending::Sending;
+use skydeck_core::domain::sending::{Request, Sending};
 use skydeck_core::domain::step::{Evidence, Verb, Verdict};
 
 /// Proof that the engine allowed a write. Only its permission check makes one; it names what was allowed, so that a token
@@ -125,6 +126,45 @@ pub struct KeyRow {
     pub found: Found,
     /// Its lines, each with the fields asked for; none where none were asked for.
     pub lines: Vec<Vec<String>>,
+}
+
+/// A part of a list that another system is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ListAsk<'a> {
+    /// What is asked; only the holes of the place are open.
+    pub request: &'a Request,
+    /// How the answer is read.
+    pub feed: &'a Feed,
+    /// Which part.
+    pub at: ListPlace<'a>,
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListPlace<'a> {
+    /// All that one answer shows.
+    Whole,
+    /// The page of this number.
+    Page(u32),
+    /// The page behind so many records.
+    Offset(u64),
+    /// The page that an answer before named.
+    Cursor(Option<&'a str>),
+    /// The record with this id.
+    Key(&'a str),
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// Its records, JSON objects, in its order.
+    pub records: Vec<String>,
+    /// What the next page is asked for by, where the list is read by cursor and there is one.
+    pub next: Option<String>,
+    /// Whether another page follows, where the answer tells.
+    pub more: Option<bool>,
+    /// How many records the list has, where the answer tells.
+    pub total: Option<u64>,
 }
 
 /// A writing call.
@@ -310,6 +350,12 @@ pub trait Erp: Send + Sync {
     /// A client of a system whose records are not made by plans need not find any.
     async fn find_bills(&self, look: &KeyLook<'_>, _keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         let message = format!("this client does not look for {} by {}", look.form, look.key);
+        Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
+    }
+    /// A part of the list that another system shows.
+    /// A client of a system that lists none in this way need not.
+    async fn list(&self, ask: &ListAsk<'_>) -> Result<ListPage, Fault> {
+        let message = format!("this client reads no list such as {}", ask.request.path);
         Err(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None })
     }
     /// What a form is made of.

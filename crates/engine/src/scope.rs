@@ -47,8 +47,8 @@ impl Runner {
         taken: Vec<Found>,
         from_ledger: &BTreeSet<Fid>,
     ) -> Result<(Vec<Found>, Vec<Found>), Failed> {
-        // Nothing is asked of records that were handed in: no filter leaves any out.
-        if self.run.plan.source.origin == Origin::HandedIn {
+        // Nothing is asked of records that were handed in, and those of a list are asked for one by one: no filter leaves any out.
+        if self.run.plan.source.origin != Origin::Query {
             return Ok((taken, Vec::new()));
         }
         let asked = |found: &Found| from_ledger.contains(&found.fid) && !found.absent && self.may_call(found);

@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use skydeck_core::domain::sending::Request;
 use skydeck_core::text::{Redactor, hex};
 use skydeck_engine::ports::{Fault, FaultKind};
-use skydeck_kingdee::transport::CallKind;
+use skydeck_kingdee::transport::{CallKind, HttpReply};
 
 use super::auth::{AppToken, Proof};
 use super::client::{HttpErp, lock};
@@ -58,7 +59,7 @@ impl HttpErp {
         if let Some(refused) = lock(&self.refused).clone() {
             return Err(refused);
         }
-        let held = self.fetch_token(token).await.inspect_err(|fault| {
+        let held = self.new_token(token).await.inspect_err(|fault| {
             if fault.kind == FaultKind::Credentials {
                 self.refuse(fault);
             }
@@ -66,14 +67,26 @@ impl HttpErp {
         Ok(Access { token: Some(held) })
     }
 
+    /// A new token: by what renews the last one, else by the secret. What the system does not renew is fetched.
+    async fn new_token(&self, token: &AppToken) -> Result<Held, Fault> {
+        if let (Some(renewal), Some(by)) = (&token.renewal, self.tokens.renewal()) {
+            match self.fetch_token(token, &renewal.request, by.expose_secret()).await {
+                // It is not renewed any more: the secret gives another one.
+                Err(fault) if fault.kind == FaultKind::Credentials => {}
+                other => return other,
+            }
+        }
+        self.fetch_token(token, &token.request, "").await
+    }
+
     /// Fetches a token: one request.
-    async fn fetch_token(&self, token: &AppToken) -> Result<Held, Fault> {
+    async fn fetch_token(&self, token: &AppToken, request: &Request, renewing: &str) -> Result<Held, Fault> {
         let what = "token";
         let began = self.clock.mono();
-        let holes = self.holes("", "");
+        let holes = sign::Holes { renewing, ..self.holes("", "") };
         let fill = |text: &str| holes.fill(text, true);
         let mut out =
-            Outgoing::of(&token.request, Holes::default()).map_err(|why| self.fault(FaultKind::Config, what, &why))?;
+            Outgoing::of(request, Holes::default()).map_err(|why| self.fault(FaultKind::Config, what, &why))?;
         for (_, value) in out.query.iter_mut().chain(out.headers.iter_mut()) {
             *value = fill(value);
         }
@@ -89,6 +102,12 @@ impl HttpErp {
             self.send(out, CallKind::SignIn).await.1
         };
         let reply = answer.map_err(|fault| self.transport_fault(what, &fault))?;
+        self.given(token, &reply, began)
+    }
+
+    /// The token that an answer gives.
+    fn given(&self, token: &AppToken, reply: &HttpReply, began: Duration) -> Result<Held, Fault> {
+        let what = "token";
         let redactor = self.redactor();
         let text = excerpt(&redactor.text(&String::from_utf8_lossy(&reply.body)));
         match reply.status {
@@ -115,9 +134,17 @@ impl HttpErp {
             One::Value(seconds) => seconds.parse().ok().map(Duration::from_secs),
             One::None | One::Unclear => None,
         });
+        let renewing = token.renewal.as_ref().and_then(|renewal| match one(&tree, &renewal.at) {
+            One::Value(text) => Some(text),
+            One::None | One::Unclear => None,
+        });
         lock(&self.redactor).add(&value);
+        if let Some(renewing) = &renewing {
+            lock(&self.redactor).add(renewing);
+        }
+        let (value, renewing) = (SecretString::from(value), renewing.map(SecretString::from));
         // Counted from before the request: the system may have begun to count then.
-        Ok(self.tokens.take(SecretString::from(value), began, told.unwrap_or(token.keeps)))
+        Ok(self.tokens.take(value, renewing, began, told.unwrap_or(token.keeps)))
     }
 
     fn holes<'a>(&'a self, token: &'a str, nonce: &'a str) -> sign::Holes<'a> {
@@ -127,6 +154,7 @@ impl HttpErp {
             user: &auth.user,
             secret: self.config.secret.as_ref().map_or("", |secret| secret.expose_secret()),
             token,
+            renewing: "",
             now: self.clock.now(),
             nonce,
             zone_minutes: 480,
@@ -137,7 +165,8 @@ impl HttpErp {
     pub(super) fn signed(&self, mut out: Outgoing, access: &Access) -> Result<Outgoing, String> {
         let auth = &self.config.auth;
         let secret = self.config.secret.as_ref().map_or("", |secret| secret.expose_secret());
-        let token = access.token.as_ref().map_or("", |held| held.value.expose_secret());
+        let given = self.config.token.as_ref().map_or("", |token| token.expose_secret());
+        let token = access.token.as_ref().map_or(given, |held| held.value.expose_secret());
         match &auth.proof {
             Proof::Bearer { header, prefix } => out.headers.push((header.clone(), format!("{prefix}{secret}"))),
             Proof::Basic => {

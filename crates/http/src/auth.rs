@@ -58,6 +58,17 @@ pub struct AppToken {
     pub lost: Vec<Check>,
     /// The request that fetches it is signed, too.
     pub signed: bool,
+    /// How it is renewed without the secret, where the system gives something to renew it by.
+    pub renewal: Option<Renewal>,
+}
+
+/// How a token is renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// What renews it; `{{refresh}}` is what it is renewed by.
+    pub request: Request,
+    /// Where an answer that gives a token has that.
+    pub at: String,
 }
 
 /// A signature.

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Method, Url};
 use sha2::{Digest as _, Sha256};
 
 use skydeck_core::domain::bill::Found;
@@ -18,17 +17,17 @@ use skydeck_core::domain::step::{Evidence, Verb};
 use skydeck_core::domain::time::Clock;
 use skydeck_core::text::{Redactor, hex};
 use skydeck_engine::ports::{
-    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, KeyRow, Look, PageQuery, WriteCall, WriteReply,
-    WriteToken,
+    Alarm, Erp, Fault, FaultKind, FoundPage, Greeting, KeyLook, KeyRow, ListAsk, ListPage, Look, PageQuery, WriteCall,
+    WriteReply, WriteToken,
 };
 use skydeck_kingdee::config::{Address, ConfigError};
 use skydeck_kingdee::evidence;
-use skydeck_kingdee::http::{client, exchange, header_map};
 use skydeck_kingdee::transport::{CallKind, HttpReply, TransportFault};
 
 use super::auth::Proof;
 use super::config::HttpConfig;
 use super::judge::Asked;
+use super::network::{Http, Network, Wired};
 use super::outgoing::{Holes, Outgoing, Payload, form};
 use super::said::ahead;
 use super::token::{Access, Keeper};
@@ -42,8 +41,7 @@ pub struct HttpErp {
     address: Address,
     pub(super) clock: Arc<dyn Clock>,
     causes: Arc<CauseTable>,
-    pooled: Client,
-    fresh: Client,
+    network: Arc<dyn Network>,
     pub(super) tokens: Keeper,
     /// Knows our secrets, and the tokens that were given.
     pub(super) redactor: Mutex<Redactor>,
@@ -62,10 +60,23 @@ impl HttpErp {
     /// # Errors
     /// A setting that cannot be used.
     pub fn new(config: HttpConfig, causes: Arc<CauseTable>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let network = Arc::new(Http::new(&config.reach, config.max_body)?);
+        Self::over(config, causes, clock, network)
+    }
+
+    /// A client over something in the place of the network.
+    ///
+    /// # Errors
+    /// A setting that cannot be used.
+    pub fn over(
+        config: HttpConfig,
+        causes: Arc<CauseTable>,
+        clock: Arc<dyn Clock>,
+        network: Arc<dyn Network>,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             address: config.reach.address()?,
-            pooled: client(&config.reach, 2)?,
-            fresh: client(&config.reach, 0)?,
+            network,
             redactor: Mutex::new(config.redactor()),
             tokens: Keeper::default(),
             refused: Mutex::default(),
@@ -88,9 +99,9 @@ impl HttpErp {
     }
 
     /// A refusal in the system's words.
-    pub(super) fn refusal(&self, said: &str) -> Fault {
+    pub(super) fn refusal(&self, what: &str, said: &str) -> Fault {
         let cause = self.causes.classify(None, None, said);
-        self.fault(FaultKind::Refused { msg_code: None, cause }, "look", said)
+        self.fault(FaultKind::Refused { msg_code: None, cause }, what, said)
     }
 
     pub(super) fn transport_fault(&self, what: &str, fault: &TransportFault) -> Fault {
@@ -126,12 +137,10 @@ impl HttpErp {
         let kept = self.kept(&out);
         let begun = self.clock.mono();
         let limit = self.config.reach.timeout;
-        let answer = match self.request(&out, kind) {
-            Err(why) => Err(TransportFault::NotSent(why)),
-            Ok(request) => match tokio::time::timeout(limit, exchange(request, self.config.max_body)).await {
-                Ok(answer) => answer,
-                Err(_) => Err(TransportFault::TimedOut(limit)),
-            },
+        let exchange = self.network.exchange(wired(&out), kind);
+        let answer = match tokio::time::timeout(limit, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(TransportFault::TimedOut(limit)),
         };
         if let (Ok(reply), true) = (&answer, self.clock.mono().saturating_sub(begun) < QUICK)
             && let Some(ahead) = ahead(reply, self.clock.now())
@@ -170,35 +179,6 @@ impl HttpErp {
         })
     }
 
-    fn request(&self, out: &Outgoing, kind: CallKind) -> Result<reqwest::RequestBuilder, String> {
-        let base = self.address.shown();
-        let mut text = format!("{}{}", base.trim_end_matches('/'), out.path);
-        if !out.query.is_empty() {
-            text = format!("{text}?{}", form(&out.query));
-        }
-        let url = Url::parse(&text).map_err(|_| format!("`{}` cannot stand in an address", out.path))?;
-        let method = Method::from_bytes(out.method.as_bytes()).map_err(|_| format!("`{}` is no method", out.method))?;
-        let client = match kind {
-            CallKind::Read => &self.pooled,
-            CallKind::Status | CallKind::Write | CallKind::SignIn => &self.fresh,
-        };
-        let mut headers = vec![("Accept".to_owned(), "application/json".to_owned())];
-        match &out.payload {
-            Payload::None => {}
-            Payload::Json(_) => headers.push(("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned())),
-            Payload::Form(_) => {
-                let form = "application/x-www-form-urlencoded; charset=utf-8";
-                headers.push(("Content-Type".to_owned(), form.to_owned()));
-            }
-        }
-        let given = |name: &str| out.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
-        headers.retain(|(name, _)| !given(name));
-        headers.extend(out.headers.iter().cloned());
-        // Whatever is sent in a header may say who we are.
-        let headers = header_map(&headers, |_| true).map_err(|fault| fault.to_string())?;
-        Ok(client.request(method, url).headers(headers).body(out.bytes()))
-    }
-
     /// Why a writing call must not leave.
     fn objection(&self, token: &WriteToken, call: &WriteCall) -> Option<String> {
         if *token.env() != self.config.env {
@@ -229,12 +209,27 @@ impl HttpErp {
     fn outgoing(call: &WriteCall, sending: &Sending) -> Result<Outgoing, String> {
         let key = call.bills.first().map_or("", |(_, key)| key.as_str());
         let body = call.bodies.first().map(String::as_str);
-        let mut out = Outgoing::of(&sending.call, Holes { key, body, page: None })?;
+        let mut out = Outgoing::of(&sending.call, Holes { key, body, ..Holes::default() })?;
         if let Some(token) = &sending.token {
             out.put(&token.place, token_of(call, key))?;
         }
         Ok(out)
     }
+}
+
+/// A request with its parameters in its path, and the headers of its body.
+fn wired(out: &Outgoing) -> Wired {
+    let query = if out.query.is_empty() { String::new() } else { format!("?{}", form(&out.query)) };
+    let content = match &out.payload {
+        Payload::None => None,
+        Payload::Json(_) => Some("application/json; charset=utf-8"),
+        Payload::Form(_) => Some("application/x-www-form-urlencoded; charset=utf-8"),
+    };
+    let own = [("Accept", Some("application/json")), ("Content-Type", content)];
+    let given = |name: &str| out.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
+    let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let headers = own.filter(|(name, _)| !given(name)).chain(out.headers.iter().cloned()).collect();
+    Wired { method: out.method.clone(), path: format!("{}{query}", out.path), headers, body: out.bytes() }
 }
 
 /// The token of a call: the same for the same record with the same content, and for no other.
@@ -284,6 +279,10 @@ impl Erp for HttpErp {
 
     async fn find_bills(&self, look: &KeyLook<'_>, keys: &[String]) -> Result<Vec<KeyRow>, Fault> {
         self.by_key(look, keys).await
+    }
+
+    async fn list(&self, ask: &ListAsk<'_>) -> Result<ListPage, Fault> {
+        self.one_page(ask).await
     }
 
     async fn write(&self, token: &WriteToken, call: &WriteCall) -> WriteReply {

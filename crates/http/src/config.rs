@@ -19,6 +19,8 @@ pub struct HttpConfig {
     pub auth: Auth,
     /// The secret: a token that is for good, a password, or what tokens are fetched and signatures are made with.
     pub secret: Option<SecretString>,
+    /// A token that was given for good beside the secret: `{{token}}` where none is fetched.
+    pub token: Option<SecretString>,
     /// Most bytes read from an answer, after decompression.
     pub max_body: usize,
 }
@@ -27,7 +29,7 @@ impl HttpConfig {
     /// What takes our secrets out of answers.
     pub(super) fn redactor(&self) -> Redactor {
         let mut redactor = Redactor::default();
-        let own = self.secret.iter();
+        let own = self.secret.iter().chain(&self.token);
         own.chain(self.reach.secrets()).for_each(|secret| redactor.add(secret.expose_secret()));
         redactor
     }

@@ -5,11 +5,14 @@
 //! "done"; a record that no look can tell apart is never called absent.
 
 mod access;
+mod answer;
 pub mod auth;
 mod client;
 pub mod config;
+mod feed;
 mod judge;
 mod look;
+pub mod network;
 pub mod outgoing;
 mod said;
 pub mod sign;

@@ -7,17 +7,16 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
 
 use skydeck_core::domain::bill::{Found, Rev, Status};
-use skydeck_core::domain::sending::{Check, KEY_HOLE, Names, Search, Sending};
+use skydeck_core::domain::sending::{KEY_HOLE, Names, Search, Sending};
 use skydeck_engine::ports::{Fault, FaultKind, KeyLook, KeyRow};
-use skydeck_kingdee::evidence;
-use skydeck_kingdee::transport::{CallKind, HttpReply};
+use skydeck_kingdee::transport::CallKind;
 
+use super::answer::Asking;
 use super::client::HttpErp;
 use super::judge::{is_key, made};
-use super::outgoing::{Holes, Outgoing, asks};
-use super::said::{excerpt, words};
-use super::token::Access;
-use super::tree::{Checked, One, check, one, read, rows};
+use super::outgoing::{Holes, asks};
+use super::said::excerpt;
+use super::tree::{One, one};
 
 /// Looks at one key each that are under way at the same time.
 const AT_ONCE: usize = 4;
@@ -29,13 +28,6 @@ struct Listing {
     rows: Vec<Value>,
     /// Its first page was empty: nothing can have moved meanwhile.
     is_whole: bool,
-}
-
-/// Why a page of a look gives no rows.
-enum NoRows {
-    /// The system does not know the token any more.
-    Lost(Fault),
-    Fault(Fault),
 }
 
 impl HttpErp {
@@ -75,7 +67,7 @@ impl HttpErp {
         let rows = if sending.look.pages.is_some() {
             self.all_pages(sending, &key).await
         } else {
-            self.page(sending, Holes { key: &key, body: None, page: None }).await
+            self.page(sending, Holes { key: &key, ..Holes::default() }).await
         };
         (key, rows)
     }
@@ -126,7 +118,7 @@ impl HttpErp {
         // One page more than there may be: that it is empty shows that the others were all.
         for n in 0..=pages.most {
             let page = Some(pages.first.saturating_add(n));
-            let rows = self.page(sending, Holes { key, body: None, page }).await?;
+            let rows = self.page(sending, Holes { key, page, ..Holes::default() }).await?;
             let is_full = rows.len() >= pages.size as usize;
             // A system may cut pages shorter than is asked for, without a word: until one was full, only an empty one is the last.
             if rows.is_empty() || (was_full && !is_full && n < pages.most) {
@@ -144,101 +136,22 @@ impl HttpErp {
         Err(self.fault(FaultKind::TooLarge, "look", &why))
     }
 
-    /// The records that one request shows; a token that was lost is fetched anew once.
+    /// The records that one request shows.
     async fn page(&self, sending: &Sending, holes: Holes<'_>) -> Result<Vec<Value>, Fault> {
-        let access = self.ready().await?;
-        match self.page_once(sending, holes, &access).await {
-            Ok(rows) => Ok(rows),
-            Err(NoRows::Fault(fault)) => Err(fault),
-            Err(NoRows::Lost(_)) => {
-                self.token_lost(&access);
-                let access = self.ready().await?;
-                match self.page_once(sending, holes, &access).await {
-                    Ok(rows) => Ok(rows),
-                    Err(NoRows::Fault(fault)) => Err(fault),
-                    Err(NoRows::Lost(fault)) => {
-                        self.refuse(&fault);
-                        Err(fault)
-                    }
-                }
-            }
-        }
-    }
-
-    async fn page_once(&self, sending: &Sending, holes: Holes<'_>, access: &Access) -> Result<Vec<Value>, NoRows> {
         let search = &sending.look;
-        let out = Outgoing::of(&search.request, holes);
-        let out = out.map_err(|why| NoRows::Fault(self.fault(FaultKind::Config, "look", &why)))?;
-        let kind = if search.pages.is_some() { CallKind::Read } else { CallKind::Status };
-        let (sent, answer) = self.exchange(out, access, kind).await;
-        let with_evidence = |fault: Fault| Fault {
-            evidence: Some(Box::new(evidence::of(&sent, &answer, evidence::KEPT_OF_READS))),
-            ..fault
+        let asking = Asking {
+            what: "look",
+            request: &search.request,
+            ok: &search.ok,
+            said: sending.said.as_deref(),
+            absent: &search.absent,
+            absent_status: &search.absent_status,
+            kind: if search.pages.is_some() { CallKind::Read } else { CallKind::Status },
         };
-        match &answer {
-            Err(fault) => Err(NoRows::Fault(with_evidence(self.transport_fault("look", fault)))),
-            Ok(reply) => self.rows_of(sending, reply).map_err(|no| match no {
-                NoRows::Lost(fault) => NoRows::Lost(with_evidence(fault)),
-                NoRows::Fault(fault) => NoRows::Fault(with_evidence(fault)),
-            }),
+        match self.answer(&asking, holes).await? {
+            Some(tree) => self.records(&asking, &tree, &search.names.rows),
+            None => Ok(Vec::new()),
         }
-    }
-
-    /// The records that an answer shows.
-    fn rows_of(&self, sending: &Sending, reply: &HttpReply) -> Result<Vec<Value>, NoRows> {
-        let search = &sending.look;
-        let redactor = self.redactor();
-        let tree = read(&reply.body, &redactor);
-        let text = || excerpt(&redactor.text(&String::from_utf8_lossy(&reply.body)));
-        let fault = |kind: FaultKind, why: &str| NoRows::Fault(self.fault(kind, "look", why));
-        if self.is_lost(reply.status, tree.as_ref().ok()) {
-            let why = format!("the system does not know us: HTTP {}: {}", reply.status, text());
-            return Err(NoRows::Lost(self.fault(FaultKind::Credentials, "look", &why)));
-        }
-        if search.absent_status.contains(&reply.status) {
-            return Ok(Vec::new());
-        }
-        match (reply.status, tree) {
-            (401, _) => {
-                let fault = self.fault(FaultKind::Credentials, "look", &format!("HTTP 401: {}", text()));
-                self.refuse(&fault);
-                Err(NoRows::Fault(fault))
-            }
-            (200..=299, Ok(tree)) => self.rows_in(sending, &tree),
-            (200..=299, Err(why)) => Err(fault(FaultKind::Unreadable, &why.to_string())),
-            (400 | 403 | 422, Ok(tree)) => Err(NoRows::Fault(self.refusal(&words(&tree, sending.said.as_deref())))),
-            (status, _) => {
-                let slow = Fault {
-                    retry_after: reply.retry_after(),
-                    ..self.fault(FaultKind::Http(status), "look", &format!("HTTP {status}: {}", text()))
-                };
-                Err(NoRows::Fault(slow))
-            }
-        }
-    }
-
-    fn rows_in(&self, sending: &Sending, tree: &Value) -> Result<Vec<Value>, NoRows> {
-        let search = &sending.look;
-        let fault = |kind: FaultKind, why: &str| NoRows::Fault(self.fault(kind, "look", why));
-        let says_absent = |checks: &[Check]| !checks.is_empty() && check(tree, checks) == Checked::Holds;
-        if says_absent(&search.absent) {
-            return Ok(Vec::new());
-        }
-        match check(tree, &search.ok) {
-            Checked::Holds => {}
-            Checked::Fails(..) => {
-                return Err(NoRows::Fault(self.refusal(&words(tree, sending.said.as_deref()))));
-            }
-            Checked::Unclear(path) => {
-                let why = format!("the answer cannot be read: nothing, or several, at {path}");
-                return Err(fault(FaultKind::Unreadable, &why));
-            }
-        }
-        let Some(rows) = rows(tree, &search.names.rows) else {
-            let why = format!("the answer shows no list of records at {}", search.names.rows);
-            return Err(fault(FaultKind::Unreadable, &why));
-        };
-        Ok(rows.into_iter().cloned().collect())
     }
 }
 

@@ -4,8 +4,10 @@
 //! whatever it holds.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use skydeck_core::domain::feed::{CURSOR_HOLE, OFFSET_HOLE};
 use skydeck_core::domain::sending::{BODY_HOLE, KEY_HOLE, PAGE_HOLE, Place, Request};
 
 /// A request before it says who we are.
@@ -43,26 +45,45 @@ pub struct Holes<'a> {
     pub body: Option<&'a str>,
     /// The number of the page.
     pub page: Option<u32>,
+    /// So many records come before the page.
+    pub offset: Option<u64>,
+    /// What the answer before named. Where there is none, a parameter that is nothing but its hole is left out.
+    pub cursor: Option<&'a str>,
 }
 
 impl Holes<'_> {
     fn fill(self, text: &str) -> String {
-        // A key that looks like a hole is a value all the same: it is put in last.
-        self.with_page(text).replace(KEY_HOLE, self.key)
+        // A key, and a cursor, that looks like a hole is a value all the same: it is put in last, and no request has both.
+        let text = self.with_page(text).replace(KEY_HOLE, self.key);
+        self.cursor.map_or_else(|| text.clone(), |cursor| text.replace(CURSOR_HOLE, cursor))
+    }
+
+    /// The numbers of a place in a list, by their holes.
+    fn numbers(self) -> impl Iterator<Item = (&'static str, String)> {
+        let page = self.page.map(|page| (PAGE_HOLE, page.to_string()));
+        page.into_iter().chain(self.offset.map(|offset| (OFFSET_HOLE, offset.to_string())))
     }
 
     fn with_page(self, text: &str) -> String {
-        self.page.map_or_else(|| text.to_owned(), |page| text.replace(PAGE_HOLE, &page.to_string()))
+        self.numbers().fold(text.to_owned(), |text, (hole, number)| text.replace(hole, &number))
+    }
+
+    /// Whether a text is nothing but the hole of a cursor that there is none of.
+    fn lacks(self, text: &str) -> bool {
+        self.cursor.is_none() && text == CURSOR_HOLE
     }
 
     /// In JSON a value stays within the text that it stands in; a page that is a whole text is sent as a number.
     fn fill_json(self, json: &str) -> String {
-        let quoted = serde_json::to_string(self.key).unwrap_or_default();
-        let key = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-        let whole = format!("\"{PAGE_HOLE}\"");
+        let inner = |value: &str| {
+            let quoted = serde_json::to_string(value).unwrap_or_default();
+            quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+        };
+        let (key, cursor) = (inner(self.key), self.cursor.map(inner));
         let part = |json: &str| {
-            let paged = self.page.map_or_else(|| json.to_owned(), |page| json.replace(&whole, &page.to_string()));
-            self.with_page(&paged).replace(KEY_HOLE, key)
+            let whole = |text: String, (hole, number): (&str, String)| text.replace(&format!("\"{hole}\""), &number);
+            let text = self.with_page(&self.numbers().fold(json.to_owned(), whole)).replace(KEY_HOLE, &key);
+            cursor.as_ref().map_or_else(|| text.clone(), |cursor| text.replace(CURSOR_HOLE, cursor))
         };
         match (self.body, json.split_once(&format!("\"{BODY_HOLE}\""))) {
             (Some(body), Some((before, after))) => format!("{}{body}{}", part(before), part(after)),
@@ -85,7 +106,7 @@ impl Outgoing {
     pub fn of(request: &Request, holes: Holes<'_>) -> Result<Self, String> {
         let fill = |(name, value): &(String, String)| (name.clone(), holes.fill(value));
         let json = match (&request.body, holes.body) {
-            (Some(template), _) => Some(holes.fill_json(template)),
+            (Some(template), _) => Some(holes.fill_json(&without(template, holes))),
             (None, body) => body.map(str::to_owned),
         };
         let payload = match json {
@@ -97,8 +118,8 @@ impl Outgoing {
         Ok(Self {
             method: request.method.clone(),
             path: holes.with_page(&request.path).replace(KEY_HOLE, &key),
-            query: request.query.iter().map(fill).collect(),
-            headers: request.headers.iter().map(fill).collect(),
+            query: request.query.iter().filter(|(_, value)| !holes.lacks(value)).map(fill).collect(),
+            headers: request.headers.iter().filter(|(_, value)| !holes.lacks(value)).map(fill).collect(),
             payload,
         })
     }
@@ -130,6 +151,26 @@ impl Outgoing {
             Payload::Form(fields) => form(fields).into_bytes(),
         }
     }
+}
+
+/// A body without the members that are nothing but the hole of a cursor that there is none of.
+fn without(json: &str, holes: Holes<'_>) -> String {
+    fn walk(value: &mut Value, holes: Holes<'_>) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| walk(item, holes)),
+            Value::Object(map) => {
+                map.retain(|_, value| !value.as_str().is_some_and(|text| holes.lacks(text)));
+                map.values_mut().for_each(|value| walk(value, holes));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    if holes.cursor.is_some() || !json.contains(CURSOR_HOLE) {
+        return json.to_owned();
+    }
+    let Ok(mut tree) = serde_json::from_str::<Value>(json) else { return json.to_owned() };
+    walk(&mut tree, holes);
+    tree.to_string()
 }
 
 /// An object with one more field, which comes first.
@@ -202,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_key_stays_a_value_wherever_it_stands() {
-        let holes = Holes { key: "A/../1?x=\"2\"&b", body: None, page: None };
+        let holes = Holes { key: "A/../1?x=\"2\"&b", ..Holes::default() };
         let out = Outgoing::of(&request(Some(r#"{"so":"{{key}}","n":["x{{key}}"]}"#), false), holes).unwrap();
         assert_eq!(out.path, "/orders/A%2F..%2F1%3Fx%3D%222%22%26b");
         assert_eq!(out.query, [("q".to_owned(), "so A/../1?x=\"2\"&b".to_owned())]);
@@ -213,7 +254,7 @@ mod tests {
     #[test]
     fn the_body_goes_out_digit_by_digit() {
         let body = r#"{"so_id":"{{key}}","qty":1.10,"items":[{"sku":"S1","n":3.000}]}"#;
-        let holes = Holes { key: "K", body: Some(body), page: None };
+        let holes = Holes { key: "K", body: Some(body), ..Holes::default() };
         let out = Outgoing::of(&request(Some(r#"{"shop":7,"orders":["{{body}}"]}"#), false), holes).unwrap();
         assert_eq!(out.payload, Payload::Json(format!(r#"{{"shop":7,"orders":[{body}]}}"#)), "a body is no template");
         let plain = Outgoing::of(&request(None, false), holes).unwrap();
@@ -228,7 +269,8 @@ mod tests {
         for (json, want) in
             [("{}", Some(r#"{"t":"v\""}"#)), (r#" {"a":1}"#, Some(r#"{"t":"v\"","a":1}"#)), ("[1]", None)]
         {
-            let mut out = Outgoing::of(&request(None, false), Holes { key: "", body: Some(json), page: None }).unwrap();
+            let mut out =
+                Outgoing::of(&request(None, false), Holes { key: "", body: Some(json), ..Holes::default() }).unwrap();
             let put = out.put(&Place::Field("t".into()), "v\"".into());
             assert_eq!((put.is_ok(), want.is_some()), (want.is_some(), want.is_some()), "{json}");
             if let Some(want) = want {
@@ -239,8 +281,27 @@ mod tests {
 
     #[test]
     fn a_page_that_is_a_whole_text_is_sent_as_a_number() {
-        let holes = Holes { key: "", body: None, page: Some(3) };
+        let holes = Holes { page: Some(3), ..Holes::default() };
         let out = Outgoing::of(&request(Some(r#"{"page":"{{page}}","p":"n{{page}}"}"#), false), holes).unwrap();
         assert_eq!(out.payload, Payload::Json(r#"{"page":3,"p":"n3"}"#.to_owned()));
+        let holes = Holes { offset: Some(40), ..Holes::default() };
+        let out = Outgoing::of(&request(Some(r#"{"o":"{{offset}}","p":"n{{offset}}"}"#), false), holes).unwrap();
+        assert_eq!(out.payload, Payload::Json(r#"{"o":40,"p":"n40"}"#.to_owned()));
+    }
+
+    #[test]
+    fn a_cursor_is_a_value_and_left_out_where_there_is_none() {
+        let with = |cursor, body: &str| {
+            let mut request = request(Some(body), false);
+            request.query.push(("c".into(), "{{cursor}}".into()));
+            let out = Outgoing::of(&request, Holes { cursor, ..Holes::default() }).unwrap();
+            (out.query.iter().find(|(name, _)| name == "c").map(|(_, value)| value.clone()), out.bytes())
+        };
+        let body = r#"{"a":{"c":"{{cursor}}","n":1.50}}"#;
+        let (query, sent) = with(Some("x\"}{{page}}"), body);
+        assert_eq!(query.as_deref(), Some("x\"}{{page}}"));
+        assert_eq!(sent, br#"{"a":{"c":"x\"}{{page}}","n":1.50}}"#);
+        assert_eq!(with(None, body), (None, br#"{"a":{"n":1.5}}"#.to_vec()));
+        assert_eq!(with(Some(""), body).0.as_deref(), Some(""), "an empty one is one");
     }
 }

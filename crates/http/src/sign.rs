@@ -24,6 +24,8 @@ pub struct Holes<'a> {
     pub secret: &'a str,
     /// The token, where one was fetched.
     pub token: &'a str,
+    /// What renews it, where one was given.
+    pub renewing: &'a str,
     /// Now.
     pub now: Ts,
     /// A value that comes once.
@@ -50,6 +52,7 @@ impl Holes<'_> {
                 "time_ms" => out.push_str(&self.now.0.to_string()),
                 "datetime" => out.push_str(&self.datetime()),
                 "secret" if secret => out.push_str(self.secret),
+                "refresh" if secret => out.push_str(self.renewing),
                 other => {
                     let since = other.strip_prefix("time-").and_then(|since| since.parse::<i64>().ok());
                     out.extend(since.map(|since| seconds.saturating_sub(since).to_string()));

@@ -28,6 +28,8 @@ pub(super) struct Access {
 #[derive(Default)]
 pub(super) struct Keeper {
     held: Mutex<Option<Held>>,
+    /// What the last one is renewed by, good once.
+    renewing: Mutex<Option<SecretString>>,
     fetches: Mutex<u64>,
     /// One fetch at a time.
     pub fetching: tokio::sync::Mutex<()>,
@@ -43,8 +45,14 @@ impl Keeper {
         held.as_ref().filter(|held| now < held.until).cloned()
     }
 
-    /// Takes one that was given at this moment and is good for so long.
-    pub fn take(&self, value: SecretString, now: Duration, keeps: Duration) -> Held {
+    /// What renews the last one; it is given once.
+    pub fn renewal(&self) -> Option<SecretString> {
+        self.renewing.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Takes one that was given at this moment and is good for so long, with what renews it.
+    pub fn take(&self, value: SecretString, renewing: Option<SecretString>, now: Duration, keeps: Duration) -> Held {
+        *self.renewing.lock().unwrap_or_else(PoisonError::into_inner) = renewing;
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
         *fetches += 1;
         // One that is good for a moment only is good for half of it.

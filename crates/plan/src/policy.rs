@@ -18,7 +18,7 @@ use super::{effect, schedule, vendor};
 use skydeck_core::domain::suggest::nearest;
 
 /// Keys of the object. The schema and the docs name the same ones.
-pub const KEYS: [&str; 31] = [
+pub const KEYS: [&str; 32] = [
     "env",
     "target_env",
     "page_size",
@@ -44,6 +44,7 @@ pub const KEYS: [&str; 31] = [
     "tables",
     "collect",
     "take",
+    "list",
     "record",
     "call",
     "ok",
@@ -95,6 +96,8 @@ pub struct PolicyRead {
     pub collect: bool,
     /// The name of the records that are handed in.
     pub take: Option<String>,
+    /// How the records are listed by another system.
+    pub list: Option<Box<source::ListPolicy>>,
     /// Keys that the file gives.
     pub given: BTreeSet<String>,
 }
@@ -149,6 +152,7 @@ pub fn read(top: &Map<String, Value>, findings: &mut Findings) -> PolicyRead {
                 Some(name) => out.take = Some(name),
                 None => at.findings.refuse(at.path, HandedInProblem::Shape { value: value.to_string() }),
             },
+            "list" => out.list = source::list_policy(value, &at.path, at.findings).map(Box::new),
             "labels" => out.labels = at.labels(value),
             "id" => out.id = at.path(value),
             "number" => out.number = at.path(value),

@@ -113,9 +113,7 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         }
     };
 
-    if policy_read.take.is_some() {
-        source::check_handed_in(&target.0, &policy_read, &mut findings);
-    }
+    makes_of_records(&target.0, &policy_read, &mut findings);
     pushes_whole_bills(&target.0.verb, (source_side.as_ref(), &source), &mut findings);
 
     let mut policy = policy_read.policy;
@@ -145,6 +143,16 @@ pub fn inspect_beside(id: PlanId, text: &str, beside: &dyn Beside) -> Result<Pla
         places: findings.places,
         raw,
     })
+}
+
+/// Refuses what a plan cannot do with records that are none of the ERP's.
+fn makes_of_records(target: &Target, policy: &PolicyRead, findings: &mut Findings) {
+    if policy.take.is_some() {
+        source::check_handed_in(target, policy, findings);
+    }
+    if policy.list.is_some() {
+        source::check_list(target, policy, findings);
+    }
 }
 
 /// Refuses to push a part of what a bill is.

@@ -2,8 +2,11 @@
 //!
 //! Invariant: nothing substituted can leave the literal it stands in, and nothing is sent with a hole left in it.
 
+pub mod feed;
+
 use chrono::{Duration, NaiveDate, NaiveDateTime};
 
+use skydeck_core::domain::feed::Feed;
 use skydeck_core::domain::mapping::Field;
 use skydeck_core::domain::plan::{Conversion, Make, Plan};
 use skydeck_core::domain::step::Verb;
@@ -237,6 +240,10 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
     let template = |side: &Option<Side<'_>>, name: &str| {
         side.as_ref().and_then(|s| s.control(name)).and_then(Entry::text).unwrap_or_default()
     };
+    if let Some(asked) = plan.source.origin.feed() {
+        out.extend(listed(asked, plan, context)?);
+        return Ok(called(file, target.as_ref(), out));
+    }
     let columns: Vec<&str> = plan.source.columns.iter().map(|c| c.path.as_str()).collect();
     for (name, value) in [
         ("FormId", plan.source.form.to_string()),
@@ -253,18 +260,49 @@ pub fn table(file: &PlanFile, context: &RenderContext) -> Result<Vec<Rendered>, 
         let field = format!("source.column.{}", column.key);
         out.push(Rendered { field, template: column.path.clone(), value: Some(column.path.clone()) });
     }
-    if plan.target.collects {
-        return Ok(out);
+    Ok(called(file, target.as_ref(), out))
+}
+
+/// What is asked for a page of a list: parameters, headers and body, then the fields that are read.
+fn listed(list: &Feed, plan: &Plan, context: &RenderContext) -> Result<Vec<Rendered>, RenderError> {
+    let filled = feed::request(list, context)?;
+    let asked = &list.request;
+    let row = |field: String, template: &str, value: &str| Rendered {
+        field,
+        template: template.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let mut out = vec![
+        row("source.record".to_owned(), "", plan.source.form.as_str()),
+        row("source.call".to_owned(), "", &format!("{} {}", filled.method, filled.path)),
+    ];
+    for (kind, templates, values) in
+        [("query", &asked.query, &filled.query), ("header", &asked.headers, &filled.headers)]
+    {
+        let both = templates.iter().zip(values);
+        out.extend(both.map(|((name, t), (_, value))| row(format!("source.{kind}.{name}"), t, value)));
     }
-    for (name, value) in call(plan) {
-        let template = template(&target, &name);
-        let named = target.as_ref().is_some_and(|t| t.control(&name).is_some());
-        if named || value.is_some() {
+    if let (Some(template), Some(body)) = (&asked.body, &filled.body) {
+        out.push(row("source.body".to_owned(), template, body));
+    }
+    out.extend(plan.source.columns.iter().map(|c| row(format!("source.column.{}", c.key), &c.path, &c.path)));
+    Ok(out)
+}
+
+/// The fields of the call behind those of the query.
+fn called(file: &PlanFile, target: Option<&Side<'_>>, mut out: Vec<Rendered>) -> Vec<Rendered> {
+    if file.plan.target.collects {
+        return out;
+    }
+    for (name, value) in call(&file.plan) {
+        let control = target.and_then(|side| side.control(&name));
+        let template = control.and_then(Entry::text).unwrap_or_default();
+        if control.is_some() || value.is_some() {
             out.push(Rendered { field: format!("target.{name}"), template, value });
         }
     }
     out.extend(declared(file));
-    Ok(out)
+    out
 }
 
 /// What the first call of a plan carries: names of the wire, and values; a value that is of a record stands as its template.

@@ -2,10 +2,10 @@
 
 use super::{Check, Out};
 use crate::boot::{self, Paths};
-use crate::secret::Known;
 use crate::config::Config;
 use crate::exit::Stop;
 use crate::postgres::check::{Finding, Grade, check};
+use crate::secret::Known;
 
 /// Facts of the chain that are read: this is a look at the host, not at the whole past.
 const NEWEST: u64 = 1000;

@@ -10,7 +10,7 @@ use super::words;
 
 /// `audited C`, safe to show.
 fn named(lang: Lang, status: &Status) -> String {
-    format!("{} {}", words::status(lang, status), words::shown(status.code()))
+    words::shown(&status.told(lang.language()))
 }
 
 fn beside(lang: Lang, text: &str, note: &str) -> String {

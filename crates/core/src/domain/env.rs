@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ids::EnvId;
+use super::plan::Origin;
 use super::reason::Reason;
 use super::server::{Same, Server};
 use super::step::Verb;
@@ -60,6 +61,15 @@ impl System {
     /// Whether a verb is one of its own.
     fn knows(self, verb: &Verb) -> bool {
         (self == Self::Http) == (*verb == Verb::Send)
+    }
+
+    /// Whether records come from there as a plan says.
+    pub fn gives(self, origin: &Origin) -> bool {
+        match origin {
+            Origin::Query => self == Self::Kingdee,
+            Origin::List(_) => self == Self::Http,
+            Origin::HandedIn => true,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod env;
 pub mod erp_clock;
 pub mod erp_status;
 pub mod event;
+pub mod feed;
 pub mod filter;
 
 pub mod folded;

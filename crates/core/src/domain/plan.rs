@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::feed::Feed;
 use super::ids::{EnvId, FormId, PlanId, PlanRev};
 use super::mapping::{Lines, Mapping};
 use super::operation::Test;
@@ -68,12 +69,22 @@ pub enum Origin {
     /// They are handed in (`skydeck take`), and nothing is asked: the form is the name that the plan gives them, and the paths
     /// are those of their JSON.
     HandedIn,
+    /// They are listed by a system that speaks JSON over HTTP: form and paths as those of records that are handed in.
+    List(Box<Feed>),
 }
 
 impl Origin {
     /// The default, which is not written down: older revisions keep their hash.
     pub fn is_query(&self) -> bool {
         *self == Self::Query
+    }
+
+    /// How the records are listed, where they are.
+    pub fn feed(&self) -> Option<&Feed> {
+        match self {
+            Self::List(feed) => Some(feed),
+            Self::Query | Self::HandedIn => None,
+        }
     }
 }
 

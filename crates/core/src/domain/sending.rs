@@ -48,6 +48,18 @@ pub struct Request {
     pub form: bool,
 }
 
+impl Request {
+    /// The request in words: method, path, parameters, body.
+    pub fn shown(&self) -> String {
+        let query: Vec<String> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut text = format!("{} {}", self.method, self.path);
+        if !query.is_empty() {
+            text = format!("{text}?{}", query.join("&"));
+        }
+        self.body.as_ref().map_or(text.clone(), |body| format!("{text} {body}"))
+    }
+}
+
 /// Where an answer names a record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {

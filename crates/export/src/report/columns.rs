@@ -241,7 +241,7 @@ fn own(field: &Field, row: &Row, plan: &str, style: &Style) -> Cell {
             group => group_words::label(&style.causes, lang, bill.state.slot(), &group),
         }),
         Field::Status => Cell::Text(match &After::of(bill).status {
-            Some(status) => format!("{} {}", status.word(lang), status.code()),
+            Some(status) => status.told(lang),
             None => String::new(),
         }),
         Field::Message => Cell::Text(row.message(lang)),

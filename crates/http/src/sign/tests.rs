@@ -5,6 +5,7 @@ use crate::outgoing::Outgoing;
 
 fn holes() -> Holes<'static> {
     Holes {
+        renewing: "",
         app: "demo-app",
         user: "shop1",
         secret: "s3cr3t",

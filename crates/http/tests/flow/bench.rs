@@ -15,7 +15,7 @@ use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{CommandId, EnvId, Fid, PlanId, RunId};
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::query::PlanProblem;
-use skydeck_core::domain::time::{Clock, Ts};
+use skydeck_core::domain::time::{Clock, ErpDate, Ts};
 use skydeck_core::domain::who::Who;
 use skydeck_engine::api::Notice;
 use skydeck_engine::{Engine, Found, Parts, PlanSource};
@@ -32,7 +32,7 @@ use skydeck_store::actions::MemoryLog;
 use skydeck_store::memory::MemoryStore;
 use ulid::Ulid;
 
-const PLAN: &str = include_str!("outstock_to_order.json");
+const PLAN: &str = include_str!("../../../../plans/outstock_to_order.json");
 /// Who works here.
 const ME: u32 = 1000;
 /// Longest that a run may take.
@@ -66,12 +66,22 @@ pub struct Settings {
     pub json: String,
     pub auth: Auth,
     pub secret: Option<SecretString>,
+    pub token: Option<SecretString>,
     pub settle: Duration,
+    /// How long an answer is waited for.
+    pub timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { json: "auth = \"none\"\n".into(), auth: open(), secret: None, settle: Duration::from_secs(1) }
+        Self {
+            json: "auth = \"none\"\n".into(),
+            auth: open(),
+            secret: None,
+            token: None,
+            settle: Duration::from_secs(1),
+            timeout: Duration::from_secs(3),
+        }
     }
 }
 
@@ -89,6 +99,10 @@ pub struct End {
     pub skipped: usize,
     pub failed: usize,
     pub unknown: usize,
+    /// What it asked for.
+    pub filter: String,
+    /// The newest date it saw, where the mark moves.
+    pub seen: Option<ErpDate>,
     /// How it ended, or why it stopped.
     pub how: String,
     /// The last outcome of each record, by its number.
@@ -96,10 +110,12 @@ pub struct End {
 }
 
 pub struct Bench {
-    _erp: SimHandle,
+    pub erp: SimHandle,
     pub wms: SimHandle<JsonWorld>,
     pub engine: Engine,
     pub client: Arc<HttpErp>,
+    /// Every fact of its runs, as it is stored.
+    pub facts: std::sync::Mutex<Vec<String>>,
 }
 
 fn environment(id: &str, url: &str, account: &str, system: System, settle: Duration) -> Environment {
@@ -115,7 +131,7 @@ fn environment(id: &str, url: &str, account: &str, system: System, settle: Durat
         always_read_only: false,
         second_person: false,
         server_zone: "Asia/Shanghai".to_owned(),
-        allow_operations: vec!["Send".to_owned()],
+        allow_operations: vec!["Send".to_owned(), "Save".to_owned()],
         limits: Limits {
             per_minute: 60_000,
             concurrency: 2,
@@ -130,6 +146,11 @@ fn environment(id: &str, url: &str, account: &str, system: System, settle: Durat
 impl Bench {
     /// The systems and the engine. `change`: what is another in the plan.
     pub async fn start(settings: Settings, change: impl Fn(&mut Value)) -> Self {
+        Self::start_of(PLAN, settings, change).await
+    }
+
+    /// The same with another plan.
+    pub async fn start_of(plan: &str, settings: Settings, change: impl Fn(&mut Value)) -> Self {
         let world = WorldConfig { bills: 40, ..WorldConfig::default() };
         let erp = skydeck_sim::start(SimConfig { world, ..SimConfig::default() }).await.unwrap();
         let json = JsonConfig {
@@ -140,7 +161,7 @@ impl Bench {
         let at = ([127, 0, 0, 1], 0).into();
         let config = SimConfig { bind: at, world: json, record: None };
         let wms: SimHandle<JsonWorld> = skydeck_sim::start_as(config).await.unwrap();
-        let mut plan: Value = serde_json::from_str(PLAN).unwrap();
+        let mut plan: Value = serde_json::from_str(plan).unwrap();
         change(&mut plan);
         let file = skydeck_plan::read(PlanId::new("p"), &plan.to_string());
         let plan = file.unwrap_or_else(|error| panic!("{error}")).plan;
@@ -164,7 +185,7 @@ impl Bench {
             owner: ME,
         };
         let engine = Engine::start(parts).await.unwrap();
-        Self { _erp: erp, wms, engine, client }
+        Self { erp, wms, engine, client, facts: std::sync::Mutex::default() }
     }
 
     pub fn faults(&self, text: &str) {
@@ -183,20 +204,28 @@ impl Bench {
 
     /// A full run, approved, to its end or to where it stops.
     pub async fn run(&self) -> End {
-        tokio::time::timeout(PATIENCE, self.run_on()).await.expect("a run ends")
+        let params = StartParams { sweep: true, ..StartParams::default() };
+        self.run_as(Command::Start { plan: PlanId::new("p"), params }).await
     }
 
-    async fn run_on(&self) -> End {
+    /// The run of an order, approved, to its end or to where it stops.
+    pub async fn run_as(&self, command: Command) -> End {
+        tokio::time::timeout(PATIENCE, self.run_on(command)).await.expect("a run ends")
+    }
+
+    async fn run_on(&self, command: Command) -> End {
         let mut watch = self.engine.watch();
-        let params = StartParams { sweep: true, ..StartParams::default() };
-        let run = self.order(Command::Start { plan: PlanId::new("p"), params }).await.unwrap().unwrap();
+        let run = self.order(command).await.unwrap().unwrap();
         let mut end = End::default();
         let mut numbers: BTreeMap<Fid, (String, Outcome)> = BTreeMap::new();
         while let Some(notice) = watch.notices.recv().await {
             let Notice::Facts(facts) = notice else { continue };
+            self.facts.lock().unwrap().extend(facts.iter().map(|fact| serde_json::to_string(&fact.event).unwrap()));
             for fact in facts.iter().filter(|fact| fact.event.run() == Some(run)) {
                 match &fact.event {
+                    Event::RunOpened(head) => end.filter.clone_from(&head.filter),
                     Event::RunCollected { collected, .. } => {
+                        end.seen = collected.seen.clone();
                         end.found = collected.by_status.iter().map(|(_, n)| n).sum();
                         let (hash, typed) = (collected.hash.clone(), Some(collected.callable.to_string()));
                         let approve = Command::Approve { run, hash, typed, flags: Vec::new(), reason: None };
@@ -272,7 +301,7 @@ impl End {
 pub fn client(url: &str, settings: &Settings, causes: &Arc<CauseTable>, clock: &Arc<dyn Clock>) -> HttpErp {
     let reach = Reach {
         base_url: url.to_owned(),
-        timeout: Duration::from_secs(3),
+        timeout: settings.timeout,
         connect_timeout: Duration::from_secs(1),
         ca_file: None,
         ca_only: false,
@@ -286,6 +315,7 @@ pub fn client(url: &str, settings: &Settings, causes: &Arc<CauseTable>, clock: &
         reach,
         auth: settings.auth.clone(),
         secret: settings.secret.clone(),
+        token: settings.token.clone(),
         max_body: 4 << 20,
     };
     HttpErp::new(config, Arc::clone(causes), Arc::clone(clock)).unwrap()

@@ -4,6 +4,7 @@
 
 mod bench;
 mod hostile;
+mod listing;
 mod signing;
 
 use std::time::Duration;

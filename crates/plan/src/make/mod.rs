@@ -11,7 +11,7 @@ mod number;
 mod policy;
 mod push;
 mod read;
-mod send;
+pub(crate) mod send;
 mod table;
 mod template;
 mod tree;

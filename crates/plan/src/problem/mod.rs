@@ -4,6 +4,7 @@
 //! languages, so a new variant compiles only once it has them.
 
 pub mod body;
+pub mod feed;
 pub mod handed_in;
 pub mod make;
 mod parts;
@@ -91,6 +92,8 @@ pub enum Problem {
     OrganisationId { text: String },
     // What is handed in.
     HandedIn(handed_in::HandedInProblem),
+    // What is listed.
+    Feed(feed::FeedProblem),
     // What is made.
     Make(make::MakeProblem),
     Send(send::SendProblem),

@@ -263,6 +263,9 @@ sentences! {
     P::HandedIn(problem) =>
         (problem.words(false).message, problem.words(false).hint),
         (problem.words(true).message, problem.words(true).hint);
+    P::Feed(problem) =>
+        (problem.words(false).message, problem.words(false).hint),
+        (problem.words(true).message, problem.words(true).hint);
     P::Make(problem) =>
         (problem.words(false).message, problem.words(false).hint),
         (problem.words(true).message, problem.words(true).hint);

@@ -4,9 +4,11 @@
 //! mean two things, the record is refused.
 
 mod cells;
+mod date;
 mod text;
 
 pub use cells::{Unfit, cell, rows};
+pub use date::date;
 pub use text::{Bad, Read, Whole, compact, read, whole};
 
 /// Bytes of one record, at most: what fits one order to the engine several times over.

@@ -53,7 +53,8 @@ pub(super) fn read(side: &Side<'_>, name: &str, policy: &PolicyRead, findings: &
     out
 }
 
-fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec<Column> {
+/// The columns: paths of a record's JSON.
+pub(super) fn columns(side: &Side<'_>, policy: &PolicyRead, findings: &mut Findings) -> Vec<Column> {
     let mut out: Vec<Column> = Vec::new();
     let asked: Vec<&Entry> =
         side.asked.iter().filter(|entry| entry.list == List::Request && !entry.container).collect();

@@ -3,12 +3,14 @@
 //! Invariant: what would be asked of the ERP is what the file says, or the plan refuses to run; paging is Skydeck's own.
 
 mod condition;
+mod feed;
 mod handed_in;
 
 use serde_json::{Map, Value};
 
 use super::filter_text::{self, Predicate};
 use super::policy::PolicyRead;
+use super::problem::feed::FeedProblem;
 use super::problem::{Problem, Suggest};
 use super::reading::{Findings, text_at};
 use super::render::{self, RenderContext};
@@ -16,6 +18,7 @@ use super::template::{self, Template, Variable};
 use super::vendor::{Entry, List, MOST, Side};
 use super::{filter_array, keys, schedule};
 use condition::condition;
+pub(crate) use feed::{ListPolicy, check as check_list, policy as list_policy};
 pub(crate) use handed_in::{check as check_handed_in, name_of};
 use skydeck_core::domain::ids::FormId;
 use skydeck_core::domain::plan::{Column, Remedy, Source};
@@ -65,9 +68,15 @@ pub fn read(side: &Side<'_>, (policy, views): (&PolicyRead, bool), findings: &mu
     if let Some(name) = &policy.take {
         return handed_in::read(side, name, policy, findings);
     }
+    if let Some(list) = &policy.list {
+        return feed::read(side, list, policy, findings);
+    }
     let mut out = nothing();
     match side.api.as_deref() {
         Some(api) if api.eq_ignore_ascii_case("executeBillQuery") => {}
+        Some(api) if api.starts_with('/') => {
+            findings.refuse(side.path("api"), FeedProblem::NoList { api: api.to_owned() });
+        }
         Some(api) => findings.refuse(side.path("api"), Problem::SourceApi { api: api.to_owned() }),
         None => findings.refuse(side.path("api"), Problem::SourceWithoutApi),
     }

@@ -8,6 +8,9 @@ use super::rows::{Collection, Row};
 use crate::data::{HOSTILE, NOTES};
 use crate::rng::{Rng, mix};
 
+/// Numbers of materials that a Kingdee account set of the simulator has, too.
+const MATERIALS: u64 = 160;
+
 const DAY_MS: i64 = 86_400_000;
 
 const NAMES: [&str; 8] = ["华东", "北辰", "恒信", "南洋", "宏图", "四海", "金桥", "远大"];
@@ -69,7 +72,7 @@ fn order(at: usize, customers: usize, rng: &mut Rng) -> Json {
     let lines: Vec<Json> = (0..=rng.below(3))
         .map(|line| {
             let (qty, cents) = (1 + rng.below(20), 100 + rng.below(50_000));
-            json!({"line": line + 1, "sku": format!("MAT{:05}", 1 + rng.below(200)), "qty": qty,
+            json!({"line": line + 1, "sku": format!("MAT{:05}", 1 + rng.below(MATERIALS)), "qty": qty,
                 "price": money(cents), "amount": money(qty * cents)})
         })
         .collect();

@@ -202,7 +202,7 @@ pub(crate) const TEXTS: Texts = Texts {
     ev_run_opened: "{} run started",
     ev_settled: "outcome: {}",
     ev_tried: "{}, try {}",
-    ev_tried_rev: ", status before: {} {}",
+    ev_tried_rev: ", status before: {}",
     ev_verified: "(read back)",
     path_hint: "relative to where the console was started",
     export_history: "every bill of every run",

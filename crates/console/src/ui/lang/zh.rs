@@ -202,7 +202,7 @@ pub(crate) const TEXTS: Texts = Texts {
     ev_run_opened: "{}运行开始",
     ev_settled: "结果：{}",
     ev_tried: "第 {1} 次{0}",
-    ev_tried_rev: "，调用前 {} {}",
+    ev_tried_rev: "，调用前 {}",
     ev_verified: "（回查证实）",
     path_hint: "相对于启动控制台时的目录",
     export_history: "所有运行的全部单据",

@@ -118,7 +118,7 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
         Event::BillsFound { bills, .. } => {
             let bill = bills.iter().find(|b| b.fid == key.record.fid)?;
             let modified = bill.rev.modified.as_ref().map(|m| words::shown(&m.as_str().replace('T', " ")));
-            let status = format!("{} {}", words::status(lang, &bill.rev.status), words::shown(bill.rev.status.code()));
+            let status = words::shown(&bill.rev.status.told(lang.language()));
             let cause = bill.probe.as_ref().map(|cause| words::failed(&shared.setup.causes, lang, cause));
             let probe = cause.map(|cause| format!("  {}", fill(t.ev_probe, &[&cause]))).unwrap_or_default();
             let modified = modified.map(|m| fill(t.modified, &[&m])).unwrap_or_default();
@@ -128,7 +128,7 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
         Event::BillRead { rev, approver, fields, .. } => match rev {
             Some(rev) => {
                 let by = approver.as_deref().map(words::shown).unwrap_or_default();
-                let status = format!("{} {}", words::status(lang, &rev.status), words::shown(rev.status.code()));
+                let status = words::shown(&rev.status.told(lang.language()));
                 let shows =
                     fields.iter().map(|(path, value)| format!("{}={}", words::shown(path), words::shown(value)));
                 let parts: Vec<String> = std::iter::once(status).chain(shows).chain([by]).collect();
@@ -138,7 +138,8 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
             None => (Role::Warning, t.ev_gone.to_owned(), String::new()),
         },
         Event::StepTried { step: s, attempt, rev, .. } => {
-            let more = fill(t.ev_tried_rev, &[words::status(lang, &rev.status), &words::shown(rev.status.code())]);
+            let status = (!rev.status.code().is_empty()).then(|| words::shown(&rev.status.told(lang.language())));
+            let more = status.map(|status| fill(t.ev_tried_rev, &[&status])).unwrap_or_default();
             (Role::Accent, fill(t.ev_tried, &[&step(*s), &attempt.to_string()]), more)
         }
         Event::StepAnswered { step: s, ms, verdict, side, .. } => answered(&step(*s), *ms, verdict, side, shared),

@@ -11,7 +11,7 @@ use crate::ui::skin::Role;
 use crate::ui::words;
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::operation::Operation;
-use skydeck_core::domain::plan::Plan;
+use skydeck_core::domain::plan::{Origin, Plan};
 use skydeck_core::domain::query::PlanRow;
 use skydeck_core::domain::run::{Mark, RunRow};
 use skydeck_core::domain::step::Verb;
@@ -130,7 +130,8 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
     for flag in plan.target.stripped_flags.iter().take(2) {
         line("", vec![(Role::Warning, fill(texts.flag_stripped, &[&words::shown(&flag.0)]))]);
     }
-    let filter = words::shown(&plan.source.filter);
+    let listed = plan.source.origin.feed().map(|feed| feed.request.shown());
+    let filter = words::shown(listed.as_ref().unwrap_or(&plan.source.filter));
     for (i, text) in shared.setup.glyphs.wrap(&filter, usize::from(w), 4).iter().enumerate() {
         line(if i == 0 { texts.filter_label } else { "" }, vec![(Role::Dim, text.clone())]);
     }
@@ -157,10 +158,11 @@ fn policy(shared: &Shared, plan: &Plan) -> String {
         out.push(if p.submit { t.policy_submit } else { t.policy_no_submit }.to_owned());
     }
     // Of records that are handed in none is passed over: nothing is read again.
-    if plan.source.origin.is_query() {
+    let asks = plan.source.origin != Origin::HandedIn;
+    if asks {
         out.push(fill(t.policy_overlap, &[&format::age_words(shared.lang, p.overlap)]));
     }
-    if p.sweep_hours > 0 && plan.source.origin.is_query() {
+    if p.sweep_hours > 0 && asks {
         out.push(fill(t.policy_sweep, &[&p.sweep_hours.to_string()]));
     }
     out.join("  ")

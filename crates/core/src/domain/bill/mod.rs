@@ -65,6 +65,14 @@ impl Status {
             Self::Other(_) => lang.t("other", "其他"),
         }
     }
+
+    /// Word and code, `audited C`; of a record whose system tells none, that there is none. Raw: the code may be anybody's.
+    pub fn told(&self, lang: Language) -> String {
+        if self.code().is_empty() {
+            return lang.t("no status", "没有状态").to_owned();
+        }
+        format!("{} {}", self.word(lang), self.code())
+    }
 }
 
 impl From<String> for Status {

@@ -4,9 +4,11 @@
 //! ([`Reason::en`], [`Reason::zh`]); what 0.1.0 stored as a sentence reads as [`Reason::Legacy`].
 
 mod fault_words;
+mod list_fault;
 mod words;
 
 pub use fault_words::{NEXT, zh as fault_zh};
+pub use list_fault::ListFault;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -45,6 +47,11 @@ impl BadRecord {
     pub fn en(&self) -> String {
         words::bad_record(self, false)
     }
+
+    /// The same in Chinese.
+    pub fn zh(&self) -> String {
+        words::bad_record(self, true)
+    }
 }
 
 /// A reason. `said` is always the words of somebody else (the ERP, the system), raw.
@@ -76,6 +83,8 @@ pub enum Reason {
     KeyNotHonoured { sent: String, got: String },
     /// What the plan calls is of another kind of system than the environment is.
     OtherSystem { env: EnvId, sends: bool },
+    /// The plan's records are read from another kind of system than the environment is.
+    OtherSource { env: EnvId, lists: bool },
     /// A look for bills of a form finds none at all, so that it does not prove that one is not there.
     LookProvesNothing { env: EnvId, form: FormId, key: Option<String> },
     /// The first calls of the run were refused.
@@ -88,6 +97,8 @@ pub enum Reason {
     QueryRefused { failure: Failure },
     /// Pages out of order of the id.
     PagesOutOfOrder {},
+    /// The list of a system that speaks JSON over HTTP was not read whole.
+    ListNotWhole { why: ListFault },
     /// The target holds none of the source's numbers.
     NoCounterpart { source: EnvId, target: EnvId, found: u64, first: Vec<String> },
     /// More bills between two environments than one run takes.

@@ -71,6 +71,18 @@ fn stops() -> Vec<Reason> {
         Reason::QueryFailed { said: said() },
         Reason::QueryRefused { failure: failure() },
         Reason::PagesOutOfOrder {},
+        Reason::OtherSource { env: EnvId::new("e"), lists: true },
+        Reason::OtherSource { env: EnvId::new("e"), lists: false },
+        of_list(ListFault::Record { page: 2, nth: 3, why: BadRecord::NoId("so_id".into()) }),
+        of_list(ListFault::Twice { id: "SO1".into() }),
+        of_list(ListFault::Moves { times: 5 }),
+        of_list(ListFault::Total { said: 30, shown: 29 }),
+        of_list(ListFault::CursorAgain { page: 2 }),
+        of_list(ListFault::SamePage { page: 2 }),
+        of_list(ListFault::Endless { pages: 200 }),
+        of_list(ListFault::TooMany { most: 200_000 }),
+        of_list(ListFault::NoDate { id: "SO1".into(), path: "updated_at".into() }),
+        of_list(ListFault::Stranger { asked: "SO1".into(), shown: "SO2".into() }),
         Reason::NoCounterpart { source: env(), target: EnvId::new("test"), found: 2, first: vec!["A1".into()] },
         Reason::TooManyAcross { most: 50_000 },
         Reason::BadNumber { said: said(), zh: None },
@@ -198,6 +210,10 @@ fn of_the_log() -> Vec<Reason> {
         Reason::NothingMatches { left_out: Vec::new() },
         Reason::NothingMatches { left_out: LEFT_OUT.map(|why| (why, 2)).to_vec() },
     ]
+}
+
+fn of_list(why: ListFault) -> Reason {
+    Reason::ListNotWhole { why }
 }
 
 const LEFT_OUT: [LeftOut; 8] = LeftOut::ALL;

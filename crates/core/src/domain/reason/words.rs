@@ -108,6 +108,12 @@ sentences! { |label|
     R::OtherSystem { env, sends: false } =>
         format!("the plan calls an operation of Kingdee's, and environment {env} is of kind http: name one of Kingdee's in skydeck.target_env"),
         format!("方案调用金蝶的操作，而环境 {env} 的 kind 为 http：请在 skydeck.target_env 写金蝶环境");
+    R::OtherSource { env, lists: true } =>
+        format!("the plan reads a list over HTTP, and environment {env} is one of Kingdee's: name an environment of kind http in skydeck.env"),
+        format!("方案通过 HTTP 读取列表，而环境 {env} 是金蝶环境：请在 skydeck.env 写 kind 为 http 的环境");
+    R::OtherSource { env, lists: false } =>
+        format!("the plan asks for bills of Kingdee's, and environment {env} is of kind http: name one of Kingdee's in skydeck.env"),
+        format!("方案查询金蝶单据，而环境 {env} 的 kind 为 http：请在 skydeck.env 写金蝶环境");
     R::LookProvesNothing { env, form, key: None } =>
         format!("environment {env} shows no bill of {form} at all, so that one that is not found may be there all the same: check the user's rights, or name a bill that is there in skydeck.probe"),
         format!("环境 {env} 读不到任何 {form} 单据，无法判断单据是否已存在：请检查用户权限，或在 skydeck.probe 写一张已有单据的编号");
@@ -127,6 +133,9 @@ sentences! { |label|
     R::PagesOutOfOrder {} =>
         "the server answers pages out of order of the id; nothing was written",
         "服务器没有按内码顺序返回各页；未写入任何内容";
+    R::ListNotWhole { why } =>
+        format!("the list was not read whole, and nothing was written: {}", why.said(false)),
+        format!("列表未能完整读取，未写入任何内容：{}", why.said(true));
     R::NoCounterpart { source, target, found, first } =>
         format!(
             "environment {source} found {found} bills, and {target} holds none of these numbers exactly once: {}",

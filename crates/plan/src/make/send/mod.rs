@@ -3,13 +3,13 @@
 //! Invariant: a plan is taken only where it says how a record is found there again, and what an answer has to say; who we are
 //! and where the system is stand in the environment, and no secret in a plan.
 
-mod parts;
+pub(crate) mod parts;
 mod policy;
 mod read;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use policy::SendPolicy;
+pub(crate) use policy::{REQUEST, RequestPolicy, SendPolicy, absent_statuses};
 pub(super) use read::read;
 pub(crate) use read::refuse_policy;
 

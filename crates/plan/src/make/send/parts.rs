@@ -19,7 +19,7 @@ const LONGEST: usize = 200;
 const OURS: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "host", "content-length"];
 
 /// An object's keys; one that is not known is refused.
-pub(super) fn object<'v>(
+pub(crate) fn object<'v>(
     value: &'v Value,
     (at, known, example): (&str, &[&str], &'static str),
     findings: &mut Findings,
@@ -36,12 +36,12 @@ pub(super) fn object<'v>(
 }
 
 /// A text that is not empty.
-pub(super) fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// A path of an answer in the form of RFC 9535; names with dots are read as one.
-pub(super) fn path(value: &Value, at: &str, findings: &mut Findings) -> Option<String> {
+pub(crate) fn path(value: &Value, at: &str, findings: &mut Findings) -> Option<String> {
     let written = match value.as_str() {
         Some(written) => written.trim(),
         None => "",
@@ -72,7 +72,7 @@ fn dotted(names: &str) -> String {
 }
 
 /// `[["code", "eq", "0"]]`.
-pub(super) fn checks(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Check>> {
+pub(crate) fn checks(value: &Value, at: &str, findings: &mut Findings) -> Option<Vec<Check>> {
     let shape = || P::Shape { value: value.to_string(), example: "[[\"code\", \"eq\", \"0\"]]" };
     let Some(all) = value.as_array().filter(|all| (1..=MOST).contains(&all.len())) else {
         findings.refuse(at, shape());
@@ -119,7 +119,7 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// A whole number between bounds.
-pub(super) fn number(value: &Value, (least, most): (u32, u32), at: &str, findings: &mut Findings) -> Option<u32> {
+pub(crate) fn number(value: &Value, (least, most): (u32, u32), at: &str, findings: &mut Findings) -> Option<u32> {
     let n = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (least..=most).contains(n));
     if n.is_none() {
         findings.refuse(at, P::Number { value: value.to_string(), least, most });
@@ -128,7 +128,7 @@ pub(super) fn number(value: &Value, (least, most): (u32, u32), at: &str, finding
 }
 
 /// A span of time in seconds.
-pub(super) fn seconds(value: &Value, at: &str, findings: &mut Findings) -> Option<u32> {
+pub(crate) fn seconds(value: &Value, at: &str, findings: &mut Findings) -> Option<u32> {
     let span = value.as_str().and_then(crate::policy::duration).and_then(|span| u32::try_from(span.as_secs()).ok());
     if span.is_none() {
         findings.refuse(at, P::Span { value: value.to_string() });
@@ -137,7 +137,7 @@ pub(super) fn seconds(value: &Value, at: &str, findings: &mut Findings) -> Optio
 }
 
 /// Path of a request below the environment's address.
-pub(super) fn url_path(written: &str, at: &str, findings: &mut Findings) -> Option<String> {
+pub(crate) fn url_path(written: &str, at: &str, findings: &mut Findings) -> Option<String> {
     let problem = if written.contains("://") || written.starts_with("//") {
         P::Address { value: written.to_owned() }
     } else if !written.starts_with('/')
@@ -154,7 +154,7 @@ pub(super) fn url_path(written: &str, at: &str, findings: &mut Findings) -> Opti
 }
 
 /// A method in capitals.
-pub(super) fn method(written: &str, at: &str, findings: &mut Findings) -> Option<String> {
+pub(crate) fn method(written: &str, at: &str, findings: &mut Findings) -> Option<String> {
     let method = written.trim().to_ascii_uppercase();
     if ["POST", "PUT", "PATCH", "GET"].contains(&method.as_str()) {
         return Some(method);
@@ -164,7 +164,7 @@ pub(super) fn method(written: &str, at: &str, findings: &mut Findings) -> Option
 }
 
 /// Names with texts, in their order; a number or a truth is its text.
-pub(super) fn pairs(value: &Value, at: &str, findings: &mut Findings) -> Vec<(String, String)> {
+pub(crate) fn pairs(value: &Value, at: &str, findings: &mut Findings) -> Vec<(String, String)> {
     let read = value.as_object().and_then(|map| {
         map.iter().map(|(name, value)| Some((name.clone(), scalar(value)?))).collect::<Option<Vec<_>>>()
     });
@@ -175,7 +175,7 @@ pub(super) fn pairs(value: &Value, at: &str, findings: &mut Findings) -> Vec<(St
 }
 
 /// Headers of a plan: none that says who we are.
-pub(super) fn headers(value: &Value, at: &str, findings: &mut Findings) -> Vec<(String, String)> {
+pub(crate) fn headers(value: &Value, at: &str, findings: &mut Findings) -> Vec<(String, String)> {
     let all = pairs(value, at, findings);
     for (name, held) in &all {
         let at = format!("{at}.{name}");
@@ -190,7 +190,7 @@ pub(super) fn headers(value: &Value, at: &str, findings: &mut Findings) -> Vec<(
 }
 
 /// How often each hole stands in a request: the names between `{{` and `}}`.
-pub(super) fn holes(request: &Request) -> Vec<String> {
+pub(crate) fn holes(request: &Request) -> Vec<String> {
     let pairs = request.query.iter().chain(&request.headers).map(|(_, value)| value.as_str());
     let texts = pairs.chain([request.path.as_str()]).chain(request.body.as_deref());
     let mut all = Vec::new();

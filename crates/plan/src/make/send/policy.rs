@@ -57,7 +57,8 @@ pub(crate) struct RequestPolicy {
 }
 
 impl RequestPolicy {
-    fn take(&mut self, key: &str, value: &Value, at: &str, findings: &mut Findings) -> bool {
+    /// Reads one of its keys; false where it is none of them.
+    pub(crate) fn take(&mut self, key: &str, value: &Value, at: &str, findings: &mut Findings) -> bool {
         match key {
             "method" => self.method = method(value.as_str().unwrap_or_default(), at, findings),
             "path" => self.path = url_path(value.as_str().unwrap_or_default(), at, findings),
@@ -102,7 +103,8 @@ pub(crate) struct SendPolicy {
     given: Vec<&'static str>,
 }
 
-const REQUEST: [&str; 6] = ["method", "path", "query", "headers", "body", "as"];
+/// The keys of a request.
+pub(crate) const REQUEST: [&str; 6] = ["method", "path", "query", "headers", "body", "as"];
 const ANSWERS: [&str; 5] = ["rows", "key", "id", "no", "said"];
 const LOOK: [&str; 15] = [
     "method",
@@ -182,21 +184,26 @@ fn look(value: &Value, at: &str, findings: &mut Findings) -> LookPolicy {
         match key.as_str() {
             "ok" => out.ok = checks(value, &at, findings),
             "absent" => out.absent = checks(value, &at, findings).unwrap_or_default(),
-            "absent_status" => {
-                let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-                for status in all {
-                    match status.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| matches!(n, 204 | 404 | 410)) {
-                        Some(status) => out.absent_status.push(status),
-                        None => findings.refuse(at.clone(), P::Status { value: status.to_string() }),
-                    }
-                }
-            }
+            "absent_status" => out.absent_status = absent_statuses(value, &at, findings),
             "pages" => out.pages = pages(value, &at, findings),
             "lag" => out.lag_secs = seconds(value, &at, findings).unwrap_or_default(),
             other => {
                 let _known =
                     out.request.take(other, value, &at, findings) || out.names.take(other, value, &at, findings);
             }
+        }
+    }
+    out
+}
+
+/// HTTP statuses that say: nothing is there.
+pub(crate) fn absent_statuses(value: &Value, at: &str, findings: &mut Findings) -> Vec<u16> {
+    let all = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let mut out = Vec::new();
+    for status in all {
+        match status.as_u64().and_then(|n| u16::try_from(n).ok()).filter(|n| matches!(n, 204 | 404 | 410)) {
+            Some(status) => out.push(status),
+            None => findings.refuse(at, P::Status { value: status.to_string() }),
         }
     }
     out
