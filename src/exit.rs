@@ -307,6 +307,7 @@ pub(crate) mod tests {
             not_compared: Vec::new(),
             listed: None,
             upto: None,
+            will: Vec::new(),
             hash: SetHash::new("ab"),
             by_status: Vec::new(),
             callable: 0,

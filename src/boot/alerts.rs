@@ -8,6 +8,7 @@ use crate::domain::cause::CauseTable;
 use crate::domain::group_words;
 use crate::exit::{Exit, Stop};
 use crate::host::alerts::Alerts;
+use crate::host::alerts::ahead::Also;
 use crate::host::alerts::send::{Kind, Sender, Target};
 use crate::host::alerts::watch::Times;
 use crate::secret::{self, Known, Of};
@@ -34,7 +35,8 @@ pub fn alerts(
             None => group_words::word(tongue, name).unwrap_or(name).to_owned(),
         }
     };
-    Ok(Some(Alerts { sender, times, tongue, label: Box::new(label) }))
+    let also = Also { drift: config.drift, growing: config.growing };
+    Ok(Some(Alerts { sender, times, also, tongue, label: Box::new(label) }))
 }
 
 /// A program that is named by a relative path is the one beside the configuration, or where this process was started: the

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::FALSE_ALARMS;
 use super::database::{self, Closing, Database};
 use super::log::Logging;
 use super::opening::told;
@@ -56,6 +55,8 @@ pub struct Setup {
     pub causes: Arc<CauseTable>,
     /// Clock.
     pub clock: Arc<dyn Clock>,
+    /// The calendar of the office, and the false alarms that are borne a plan and 30 days.
+    pub ahead: (Calendar, f64),
     /// Whether this process starts plans by their schedules: one that stays does, a verb does not.
     pub schedules: bool,
     /// Who beside the owner may attach.
@@ -174,7 +175,7 @@ impl Booted {
         };
         let only_looks = looks.is_some();
         let engine = begin(parts, looks).await?;
-        engine.look_ahead(Calendar::china().clone(), FALSE_ALARMS);
+        engine.look_ahead(setup.ahead.0, setup.ahead.1);
         // A directory whose path is too long for a socket, or a file system without them: one console, as before.
         let server = Server::bind(&doors, engine.clone())
             .inspect_err(|error| tracing::warn!(%error, "no other console can attach"))

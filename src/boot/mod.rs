@@ -13,6 +13,7 @@ use crate::domain::cause::{BUILT_IN, CauseTable};
 use crate::domain::language::Language;
 use crate::domain::time::{Clock, Ts};
 use crate::domain::zone::Zone;
+use crate::engine::Calendar;
 use crate::engine::ports::Erp;
 use crate::erp::KingdeeErp;
 use crate::erp::config::{ClientCertificate, ClientConfig, Proxy, Reach, SignIn};
@@ -72,9 +73,6 @@ pub const TABLES: &[(&str, &str)] = &[
     ("tables/suppliers.csv", include_str!("../../plans/tables/suppliers.csv")),
     ("tables/warehouses.csv", include_str!("../../plans/tables/warehouses.csv")),
 ];
-
-/// False alarms about what is usual that are borne, a plan and 30 days.
-pub const FALSE_ALARMS: f64 = 1.0;
 
 /// Where things are.
 #[derive(Clone, Debug)]
@@ -231,6 +229,22 @@ pub fn causes(config: &Config, base: &Path, lang: Language) -> Result<CauseTable
             Language::En => format!("{}:{line}: {}", file.display(), e.message()),
             Language::Zh => format!("{} 第 {line} 行：{}", file.display(), said.zh),
         })
+    })?;
+    Ok(built_in.overridden_by(theirs))
+}
+
+/// The calendar of the office: the one that comes with the program, with the operator's on top.
+pub fn calendar(config: &Config, base: &Path, lang: Language) -> Result<Calendar, Stop> {
+    let built_in = Calendar::china().clone();
+    let Some(file) = config.forecast.calendar.as_ref().map(|file| base.join(file)) else { return Ok(built_in) };
+    let text =
+        files::read_text(&file, files::LARGEST).map_err(|unread| Stop::usage(unreadable(&file, &unread, lang)))?;
+    let theirs = Calendar::parse(&text).map_err(|error| {
+        let said = match lang {
+            Language::En => error.to_string(),
+            Language::Zh => error.zh(),
+        };
+        Stop::usage(format!("{}{}{said}", file.display(), lang.t(": ", "：")))
     })?;
     Ok(built_in.overridden_by(theirs))
 }

@@ -130,6 +130,7 @@ impl Context {
             plans: PlanFiles::new(self.plan_dir(), extra),
             causes: self.causes.clone(),
             clock: self.clock.clone(),
+            ahead: (boot::calendar(&self.config, &base, self.out().lang)?, self.config.forecast.borne()),
             schedules,
             metrics: if schedules {
                 let config = &self.config.metrics;

@@ -13,6 +13,7 @@ use super::demo_other::{Other, Sides, allowed, limits, not_started};
 use super::demo_past::{self, Past};
 use super::out::Out;
 use crate::boot::{self, Booted, EXAMPLES, Logging, PlanFiles, SHIPPED, Setup, SystemClock, TABLES};
+use crate::config::forecast::FALSE_ALARMS;
 use crate::config::{Connection, EnvironmentConfig, LogConfig, SecretSource, SignInKind};
 use crate::domain::cause::CauseTable;
 use crate::domain::command::{Command, Order, Receipt};
@@ -20,6 +21,7 @@ use crate::domain::env::{Environment, Limits};
 use crate::domain::ids::{CommandId, EnvId, PlanId};
 use crate::domain::language::Language;
 use crate::domain::time::Clock;
+use crate::engine::Calendar;
 use crate::exit::{Exit, Stop};
 use crate::secret::Known;
 use crate::sim::{self, SimArgs};
@@ -232,6 +234,7 @@ impl Demo {
             plans: PlanFiles::new(place.plans(), Vec::new()),
             causes,
             clock,
+            ahead: (Calendar::china().clone(), FALSE_ALARMS),
             schedules: true,
             access: crate::config::Rules::default(),
             alerts: None,

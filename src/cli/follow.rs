@@ -165,7 +165,7 @@ impl<'a> Following<'a> {
                     self.bar.suspend(|| pace(self.driver, now, &mut self.slowed));
                 }
             }
-            Some(Notice::PlansReloaded) => {}
+            Some(Notice::PlansReloaded | Notice::Unusual) => {}
             None => return Err(leave::engine_ended(self.run, self.live.runs.get(&self.run).map(|live| &live.row))),
         }
         Ok(())

@@ -10,15 +10,13 @@ use std::time::Duration;
 use super::args::{ForecastArgs, ForecastVerb};
 use super::context::Context;
 use super::out::Out;
-use crate::domain::event::Event;
 use crate::domain::forecast::{Forecasts, PlanForecast};
 use crate::domain::forecast_words::{self as words, Says};
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, Query};
-use crate::domain::transition::transition;
 use crate::engine::api::Link;
 use crate::exit::{Exit, Stop};
-use crate::forecast::{Calendar, Folder, Scoring, State};
+use crate::forecast::{Folder, Scoring, State};
 use crate::store::account;
 
 /// How long the engine is asked again while it reads the past.
@@ -45,7 +43,9 @@ pub async fn run(context: &Context, args: ForecastArgs) -> Result<Exit, Stop> {
             "流水属于引擎的用户：请以该用户身份回放，不要用 --attach",
         )),
         Some(ForecastVerb::Backtest { plan }) => {
-            let tested = backtest(&out, &context.paths.data, plan.map(PlanId::new).as_ref())?;
+            let calendar = crate::boot::calendar(&context.config, &context.paths.config_dir(), out.lang)?;
+            let folder = Folder::new(calendar, context.config.forecast.borne(), State::default()).scoring();
+            let tested = backtest(&out, &context.paths.data, folder, plan.map(PlanId::new).as_ref())?;
             print(&out, &tested)
         }
     }
@@ -116,14 +116,9 @@ fn show(out: &Out, plan: &PlanForecast) -> std::io::Result<()> {
         out.line(&format!("  ! {}: {}", words::alert(out.lang, &found.finding), words::found(&says, found)))?;
     }
     for line in &plan.lines {
-        let record = &line.record;
-        let held = match (record.asked, out.is_zh()) {
-            (0, _) => String::new(),
-            (asked, false) => format!("  range held in {} of {asked}", record.inside),
-            (asked, true) => format!("  范围成立 {}/{asked}", record.inside),
-        };
         let (by, standing) = (words::forecaster(out.lang, line.by), words::standing(out.lang, line.standing));
-        out.line(&format!("  {by}{}{standing}{held}", out.t(": ", "：")))?;
+        let did = words::record(out.lang, line.by, &line.record).map_or_else(String::new, |did| format!("  {did}"));
+        out.line(&format!("  {by}{}{standing}{did}", out.t(": ", "：")))?;
     }
     Ok(())
 }
@@ -146,17 +141,18 @@ struct Tested {
 }
 
 /// Folds the whole journal anew.
-fn backtest(out: &Out, data: &Path, only: Option<&PlanId>) -> Result<BTreeMap<PlanId, Tested>, Stop> {
+fn backtest(
+    out: &Out,
+    data: &Path,
+    mut folder: Folder,
+    only: Option<&PlanId>,
+) -> Result<BTreeMap<PlanId, Tested>, Stop> {
     if !data.exists() {
         return Err(out.nothing_in(data));
     }
-    let mut folder = Folder::new(Calendar::china().clone(), crate::boot::FALSE_ALARMS, State::default()).scoring();
     let mut tested: BTreeMap<PlanId, Tested> = BTreeMap::new();
     account::each_fact(data, &mut |fact| {
-        if matches!(fact.event, Event::Forgotten) {
-            folder.forgotten();
-        }
-        for alarm in folder.fold(&transition(&fact.event), fact.at) {
+        for alarm in folder.take(&fact) {
             *tested.entry(alarm.plan).or_default().alarms.entry(alarm.finding.alert()).or_default() += 1;
         }
         for score in folder.take_scores() {

@@ -186,7 +186,7 @@ async fn nothing_to_do(booted: &Booted, stay: Duration) {
             notice = notices.recv() => match notice {
                 Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
                 Some(Notice::Resync(now)) => live = *now,
-                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                Some(Notice::Pulse(_) | Notice::PlansReloaded | Notice::Unusual) => {}
                 None => return,
             },
         }

@@ -23,6 +23,10 @@ pub struct AlertsConfig {
     pub quiet: Duration,
     /// Unknown bills that stay so for this long are told.
     pub unknown_after: Duration,
+    /// Whether it is told that more bills come than usual, that more are refused, that calls are slower.
+    pub drift: bool,
+    /// Whether it is told that unresolved bills of a cause become more.
+    pub growing: bool,
     /// Who is told.
     pub to: Vec<TargetConfig>,
 }
@@ -83,6 +87,10 @@ pub(super) struct RawAlerts {
     merge: Option<Span>,
     quiet: Option<Span>,
     unknown_after: Option<Span>,
+    #[serde(default)]
+    drift: bool,
+    #[serde(default)]
+    growing: bool,
     #[serde(default)]
     to: Vec<TargetConfig>,
 }
@@ -147,6 +155,8 @@ impl RawAlerts {
             merge: span(self.merge, 1),
             quiet: span(self.quiet, 30),
             unknown_after: span(self.unknown_after, 30),
+            drift: self.drift,
+            growing: self.growing,
             to: self.to,
         })
     }
@@ -159,6 +169,8 @@ impl Default for AlertsConfig {
             merge: Duration::from_secs(60),
             quiet: Duration::from_secs(1800),
             unknown_after: Duration::from_secs(1800),
+            drift: false,
+            growing: false,
             to: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod alerts;
 mod environment;
+pub mod forecast;
 mod http_environment;
 mod said;
 mod secret_source;
@@ -21,6 +22,7 @@ pub use self::access::{AccessConfig, Rules};
 use self::alerts::AlertsConfig;
 use self::environment::RawEnvironment;
 pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSource, SignInKind};
+use self::forecast::ForecastConfig;
 pub use self::said::Said;
 use self::span::Span;
 pub use self::store::StoreConfig;
@@ -63,6 +65,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// Who is told when nobody watches.
     pub alerts: AlertsConfig,
+    /// What is usual, and what is borne of false alarms.
+    pub forecast: ForecastConfig,
     /// Figures for a monitoring system.
     pub metrics: MetricsConfig,
     /// What the process writes down about itself.
@@ -197,6 +201,8 @@ struct RawConfig {
     #[serde(default)]
     alerts: alerts::RawAlerts,
     #[serde(default)]
+    forecast: ForecastConfig,
+    #[serde(default)]
     metrics: MetricsConfig,
     #[serde(default)]
     log: LogConfig,
@@ -267,7 +273,9 @@ impl Config {
             let chosen = environments.remove(at);
             environments.insert(0, chosen);
         }
-        let RawConfig { plans, causes, console, access, alerts, metrics, log, retention, store, keys, .. } = raw;
+        let RawConfig {
+            plans, causes, console, access, alerts, forecast, metrics, log, retention, store, keys, ..
+        } = raw;
         let alerts = alerts.build().map_err(|said| ConfigError {
             file: name.clone(),
             line: text.lines().position(|l| l.contains("alerts")).map(|l| l + 1),
@@ -279,7 +287,20 @@ impl Config {
             line: text.lines().position(|l| l.trim_start().starts_with("[store]")).map(|l| l + 1),
             said,
         })?;
-        Ok(Self { environments, plans, causes, console, access, alerts, metrics, log, retention, store, keys })
+        Ok(Self {
+            environments,
+            plans,
+            causes,
+            console,
+            access,
+            alerts,
+            forecast,
+            metrics,
+            log,
+            retention,
+            store,
+            keys,
+        })
     }
 
     /// Pairs of environments that write to one server and account set: neither will, until one of the two is gone or is

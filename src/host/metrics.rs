@@ -25,10 +25,11 @@ pub use super::health::{Halted, Health, judge, log_faults, standing};
 use super::missed;
 use crate::domain::bill::Slot;
 use crate::domain::event::Fact;
+use crate::domain::forecast::Forecasts;
 use crate::domain::ids::EnvId;
 use crate::domain::live::{EnvPulse, Live};
 use crate::domain::operation_words;
-use crate::domain::query::LedgerGroup;
+use crate::domain::query::{Answer, LedgerGroup, Query};
 use crate::domain::reason::Reason;
 use crate::domain::run::{RunEnd, RunHead, RunRow, RunState, StoppedRun};
 use crate::domain::time::Ts;
@@ -67,6 +68,9 @@ struct Book {
     per_minute: Family<Labels, Gauge>,
     breaker: Family<Labels, Gauge>,
     unlocked: Family<Labels, Gauge>,
+    expected: Family<Labels, Gauge>,
+    anomaly: Family<Labels, Gauge>,
+    missed: Family<Labels, Gauge>,
 }
 
 impl Book {
@@ -86,6 +90,9 @@ impl Book {
             per_minute: Family::default(),
             breaker: Family::default(),
             unlocked: Family::default(),
+            expected: Family::default(),
+            anomaly: Family::default(),
+            missed: Family::default(),
         };
         let version = Family::<Labels, Gauge>::default();
         version.get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())]).set(1);
@@ -110,6 +117,13 @@ impl Book {
         r.register("skydeck_allowed_calls_per_minute", "Pace after back-pressure", book.per_minute.clone());
         r.register("skydeck_breaker_open", "1 while the environment's breaker is open", book.breaker.clone());
         r.register("skydeck_write_unlocked", "1 while a read-only environment is unlocked", book.unlocked.clone());
+        r.register(
+            "skydeck_expected_found",
+            "What the plan's next run usually finds: bound, mean",
+            book.expected.clone(),
+        );
+        r.register("skydeck_anomaly", "1 while this stands out of the plan from what is usual", book.anomaly.clone());
+        r.register("skydeck_missed_runs", "How often the plan was due and did not run since", book.missed.clone());
         book
     }
 
@@ -164,7 +178,13 @@ impl Book {
     }
 
     /// The page, with what stands now.
-    fn page(&self, now: &Now, ended: &[StoppedRun], groups: &[LedgerGroup]) -> Result<String, std::fmt::Error> {
+    fn page(
+        &self,
+        now: &Now,
+        ended: &[StoppedRun],
+        groups: &[LedgerGroup],
+        ahead: &Forecasts,
+    ) -> Result<String, std::fmt::Error> {
         for family in [
             &self.open_runs,
             &self.stopped_runs,
@@ -173,9 +193,13 @@ impl Book {
             &self.per_minute,
             &self.breaker,
             &self.unlocked,
+            &self.expected,
+            &self.anomaly,
+            &self.missed,
         ] {
             family.clear();
         }
+        self.ahead(ahead);
         for run in now.live.open() {
             let env = ("env", run.row.head.env.to_string());
             self.open_runs.get_or_create(&vec![env.clone(), ("state", state(&run.row.state).to_owned())]).inc();
@@ -201,6 +225,26 @@ impl Book {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// What is usual, and what stands out from it.
+    fn ahead(&self, ahead: &Forecasts) {
+        for said in &ahead.plans {
+            let plan = || ("plan", said.plan.to_string());
+            if let Some((_, usual)) = &said.next {
+                for (bound, bills) in [("low", usual.low), ("mean", usual.mean), ("high", usual.high)] {
+                    let labels = vec![plan(), ("bound", bound.to_owned())];
+                    self.expected.get_or_create(&labels).set(i64::try_from(bills).unwrap_or(i64::MAX));
+                }
+            }
+            for found in &said.found {
+                let labels = vec![plan(), ("kind", found.finding.what().word().to_owned())];
+                self.anomaly.get_or_create(&labels).set(1);
+            }
+            if let Some(missed) = said.missed {
+                self.missed.get_or_create(&vec![plan()]).set(i64::from(missed.times));
+            }
+        }
     }
 }
 
@@ -234,9 +278,13 @@ struct Desk {
 impl Desk {
     async fn page(&self) -> Result<String, String> {
         let (ended, groups) = standing(&*self.link).await.map_err(|e| e.to_string())?;
+        let ahead = match self.link.ask(Query::Forecast(None)).await.map_err(|e| e.to_string())? {
+            Answer::Forecast(ahead) => *ahead,
+            _ => Forecasts::default(),
+        };
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.page(&now, &ended, &groups).map_err(|e| e.to_string())
+        book.page(&now, &ended, &groups, &ahead).map_err(|e| e.to_string())
     }
 
     async fn health(&self) -> Result<Health, String> {
@@ -314,7 +362,7 @@ impl Metrics {
                     let before = desk.now.lock().unwrap_or_else(PoisonError::into_inner).live.clone();
                     missed::ended(&*desk.link, &before, live).await
                 }
-                Notice::Facts(_) | Notice::Pulse(_) | Notice::PlansReloaded => Vec::new(),
+                Notice::Facts(_) | Notice::Pulse(_) | Notice::PlansReloaded | Notice::Unusual => Vec::new(),
             };
             let mut now = desk.now.lock().unwrap_or_else(PoisonError::into_inner);
             match notice {
@@ -331,6 +379,7 @@ impl Metrics {
                     book.catch_up(&now.live, &live, &ended);
                     now.live = *live;
                 }
+                Notice::Unusual => {}
                 Notice::PlansReloaded => continue,
             }
             drop(now);

@@ -58,7 +58,7 @@ pub async fn run(link: Arc<dyn Link>, clock: Arc<dyn Clock>, uid: u32, any: watc
                 Some(Notice::Facts(facts)) => facts.iter().for_each(|fact| live.apply(fact)),
                 Some(Notice::Resync(now)) => live = *now,
                 Some(Notice::PlansReloaded) => if planner.refresh().await.is_err() { return },
-                Some(Notice::Pulse(_)) => {}
+                Some(Notice::Pulse(_) | Notice::Unusual) => {}
                 None => return,
             },
         }

@@ -1,8 +1,11 @@
 //! Today and where its rows lead; the ledger's cursor while groups arrive.
 
 use crate::world::*;
+use skydeck::domain::command::Command;
+use skydeck::domain::forecast::{Named, What};
+use skydeck::domain::ids::PlanId;
 use skydeck::ui::Lang;
-use skydeck::ui::msg::Msg;
+use skydeck::ui::msg::{Effect, Msg};
 
 #[test]
 fn the_runs_of_a_plan_lead_to_its_runs_of_the_span_also_after_another_number_led_to_bills() {
@@ -85,5 +88,30 @@ fn a_thousand_numbers_are_looked_for_at_once_and_of_more_it_is_said_how_many() {
         assert!(text(&c).contains(said), "{said}\n{}", text(&c));
         let last = format!("XSCKD{n:07}");
         assert!(text(&c).contains(&last), "the end of what is typed is in view: {last}\n{}", text(&c));
+    }
+}
+
+fn denied(c: &Console) -> Vec<Named> {
+    let orders = c.effects.iter().filter_map(|effect| match effect {
+        Effect::Submit(_, Command::Deny { alarm }) => Some(alarm.clone()),
+        _ => None,
+    });
+    orders.collect()
+}
+
+#[test]
+fn what_is_only_likely_is_said_to_be_no_alarm_on_its_row_and_on_the_page_and_nothing_certain_is() {
+    for page in [false, true] {
+        let mut world = World::new(false);
+        world.quiet = true;
+        let mut c = Console::new(world, Lang::En, (120, 36));
+        c.keys("0g");
+        // The first row is a broken plan's: a fact.
+        c.keys("!");
+        assert_eq!(denied(&c), [], "{}", text(&c));
+        assert!(text(&c).contains("is certain, or no alarm"), "{}", text(&c));
+        c.keys(if page { "jF!" } else { "j!" });
+        let named = Named { plan: PlanId::new("sal-outstock-audit"), what: What::Quiet, group: None };
+        assert_eq!(denied(&c), [named], "{page}: {}", text(&c));
     }
 }

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use crate::world::*;
-use skydeck::domain::bill::{BillState, Outcome};
-use skydeck::domain::live::{SlowWhy, Slowed};
+use skydeck::domain::bill::{BillState, Outcome, Will};
+use skydeck::domain::forecast::Due;
+use skydeck::domain::live::{Pulse, SlowWhy, Slowed};
 use skydeck::domain::reason::Reason;
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig};
@@ -37,6 +38,15 @@ fn bare(lang: Lang, size: (u16, u16), keys: &str) -> Console {
     keyed(Console::new(world, lang, size), keys)
 }
 
+fn quiet(lang: Lang, size: (u16, u16)) -> Console {
+    let mut world = World::new(false);
+    world.quiet = true;
+    for at in 0..world.plans.len() {
+        world.plans[at].forecast = world.said(world.plans[at].plan_id()).map(Box::new);
+    }
+    Console::new(world, lang, size)
+}
+
 fn looked(day: i64) -> skydeck::ui::looked::Looked {
     skydeck::ui::looked::Looked { at: before(day * 86_400 - 7 * 3600), hour: std::collections::BTreeMap::new() }
 }
@@ -62,6 +72,9 @@ const SCREENS: &[(&str, Script)] = &[
     ("find-part", |l, s| keyed(calm(l, s), "4b0003")),
     ("find-many", |l, s| keyed(calm(l, s), "5bXSCKD000001,XSCKD000002<Space>NOBODY-1")),
     ("find-unread", |l, s| keyed(calm(l, s), "bNOBODY-1<Enter>")),
+    ("today-quiet", |l, s| keyed(quiet(l, s), "0gj")),
+    ("plans-quiet", |l, s| quiet(l, s)),
+    ("forecast", |l, s| keyed(quiet(l, s), "F")),
     ("today-empty", |l, s| bare(l, s, "0")),
     ("plans", |l, s| calm(l, s)),
     ("plans-working", |l, s| work(l, s)),
@@ -76,6 +89,15 @@ const SCREENS: &[(&str, Script)] = &[
     ("queue", |l, s| keyed(work(l, s), "2jj")),
     ("queue-empty", |l, s| bare(l, s, "2")),
     ("queue-frozen", |l, s| keyed(work(l, s), "2f")),
+    ("queue-due", |l, s| {
+        let mut console = work(l, s);
+        let run = run_id(9);
+        let at = |seconds| NOW.plus(Duration::from_secs(seconds));
+        let due = Due { run, from: at(300), to: Some(at(1200)) };
+        let pulse = Pulse { due: vec![due], ..console.world.pulse() };
+        console.send(skydeck::ui::msg::Msg::Pulse(pulse));
+        keyed(console, "2jj")
+    }),
     ("queue-slowed", |l, s| {
         let mut console = work(l, s);
         let mut pulse = console.world.pulse();
@@ -135,6 +157,19 @@ const SCREENS: &[(&str, Script)] = &[
     ("filter-line", |l, s| keyed(work(l, s), "3/cause:st")),
     ("filter-fault", |l, s| keyed(work(l, s), "3/status:failed age:>2y")),
     ("confirm", |l, s| calm(l, s).collected()),
+    ("confirm-refused", |l, s| {
+        let mut world = World::new(false);
+        world.refused = true;
+        Console::new(world, l, s).collected()
+    }),
+    ("results-refused", |l, s| {
+        let mut world = World::new(false);
+        let will = Will::Closed { upto: "2026-10-31".into() };
+        for bill in &mut world.bills[2..4] {
+            (bill.state, bill.will) = (BillState::Waiting, Some(Box::new(will.clone())));
+        }
+        keyed(Console::new(world, l, s).working(), "3jj")
+    }),
     ("confirm-production", |l, s| {
         let mut console = Console::new(World::new(true), l, s).collected();
         console.wait(500);

@@ -6,11 +6,12 @@ use crate::pages::{Page, all, root, spans};
 use crate::{english, style};
 
 /// The pages that an operator reads, and has in Chinese too.
-const FOR_OPERATORS: [&str; 13] = [
+const FOR_OPERATORS: [&str; 14] = [
     "README",
     "docs/alerts",
     "docs/connections",
     "docs/filters",
+    "docs/forecast",
     "docs/for-it",
     "docs/handed-on",
     "docs/keys",

@@ -10,6 +10,7 @@ use skydeck::config::Config;
 use skydeck::domain::cause::{BUILT_IN, CauseTable};
 use skydeck::domain::group_words;
 use skydeck::domain::language::Language;
+use skydeck::engine::Calendar;
 use skydeck::exit::Exit;
 use skydeck::ui::Lang;
 use skydeck::ui::keymap::markdown;
@@ -206,6 +207,10 @@ fn every_configuration_of_a_page_is_read_by_the_program() {
                 toml::from_str::<CauseTable>(&block.text).unwrap_or_else(|e| panic!("{at}: {e}"));
                 continue;
             }
+            if block.text.contains("\nwork = [") {
+                Calendar::parse(&block.text).unwrap_or_else(|e| panic!("{at}: {e}"));
+                continue;
+            }
             // What stands there as a remark is read, too: with the sign taken away.
             let remarks = block.text.lines().map(|line| match line.strip_prefix("# ") {
                 Some(rest) if rest.contains(" = ") => rest.to_owned(),
@@ -240,6 +245,7 @@ fn every_setting_that_a_text_names_is_one() {
         ("[log]\n".into(), String::new()),
         ("[metrics]\n".into(), String::new()),
         ("[alerts]\n".into(), String::new()),
+        ("[forecast]\n".into(), String::new()),
         ("[retention]\n".into(), String::new()),
         ("[keys]\n".into(), String::new()),
         ("[access]\ngroup = \"root\"\n".into(), String::new()),

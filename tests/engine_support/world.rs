@@ -351,6 +351,7 @@ impl World {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             looked: None,
             lines: Vec::new(),

@@ -73,6 +73,7 @@ impl Store {
             open_since: None,
             untold: false,
             resolved_before: None,
+            will: None,
         }
     }
 }

@@ -76,6 +76,7 @@ impl Store {
             open_since: Some(Ts(NOW - 1000 * i as i64)),
             untold: false,
             resolved_before: None,
+            will: None,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Bill {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             looked: None,
             lines: Vec::new(),

@@ -381,6 +381,7 @@ fn collected(
         not_compared: Vec::new(),
         listed: None,
         upto: None,
+        will: Vec::new(),
     }
 }
 

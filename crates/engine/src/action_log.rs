@@ -87,6 +87,7 @@ impl Inner {
             | Command::Unlock { .. }
             | Command::Lock { .. }
             | Command::Take { .. }
+            | Command::Deny { .. }
             | Command::ReloadPlans => Ok(()),
         }
     }

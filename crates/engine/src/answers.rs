@@ -23,6 +23,7 @@ use skydeck_store::{Store, StoreError};
 
 use super::control::{PlanEntry, Shared};
 use super::today::{Known, in_force, next_run, today};
+use super::watched::Watched;
 use super::{forecasts, revision, select};
 
 /// Runs shown with a plan (`PlanRow::last`).
@@ -60,7 +61,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Plans => {
             let mut rows = Vec::with_capacity(plans.len());
             for entry in plans.iter() {
-                rows.push(plan_row(store, entry, &envs, now).await?);
+                rows.push(plan_row((store, &shared.watched), entry, &envs, now).await?);
             }
             Ok(Answer::Plans(rows))
         }
@@ -222,7 +223,7 @@ fn without_rows(plan: &Plan) -> Plan {
 }
 
 async fn plan_row(
-    store: &dyn Store,
+    (store, watched): (&dyn Store, &Watched),
     (plan, hazards): &PlanEntry,
     envs: &[(EnvId, bool)],
     now: Ts,
@@ -231,7 +232,8 @@ async fn plan_row(
         Ok(plan) => plan,
         Err(problem) => {
             let plan = Err(problem.clone());
-            return Ok(PlanRow { plan, hazards: *hazards, last: Vec::new(), mark: None, next: None, unresolved: 0 });
+            let (last, forecast) = (Vec::new(), None);
+            return Ok(PlanRow { plan, hazards: *hazards, last, mark: None, next: None, unresolved: 0, forecast });
         }
     };
     let last = store.runs(Some(&plan.id), &PageRequest::first(LAST_RUNS)).await?;
@@ -240,12 +242,14 @@ async fn plan_row(
         Some(env) => store.mark(&plan.id, env).await?,
         None => None,
     };
+    let next = in_force(plan, envs).and_then(|schedule| next_run(schedule, now));
     Ok(PlanRow {
         plan: Ok(without_rows(plan)),
         hazards: *hazards,
         last: last.rows.into_iter().map(|(_, row)| row).collect(),
         mark,
-        next: in_force(plan, envs).and_then(|schedule| next_run(schedule, now)),
+        next,
+        forecast: watched.say(&plan.id, next).map(Box::new),
         unresolved: store.unresolved(Some(&plan.id)).await?,
     })
 }

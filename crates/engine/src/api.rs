@@ -23,6 +23,8 @@ pub enum Notice {
     Pulse(Pulse),
     /// The plan directory was read again.
     PlansReloaded,
+    /// What stands out of plans from what is usual is other than before: whoever shows it asks again.
+    Unusual,
     /// This watcher fell behind (or the owner changed): here is the present state; facts go on after it.
     Resync(Box<Live>),
 }

@@ -57,6 +57,7 @@ impl Inner {
             | Command::Verify { .. }
             | Command::Resolve { .. }
             | Command::Reopen { .. }
+            | Command::Deny { .. }
             | Command::AcceptLog { .. }
             | Command::ReloadPlans => None,
         }

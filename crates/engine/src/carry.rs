@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy};
+use skydeck_core::domain::bill::{Found, Outcome, Rev, Skip, UnknownWhy, Will};
 use skydeck_core::domain::cause::{Cause, CauseTable, Repeat, known};
 use skydeck_core::domain::command::StartParams;
 use skydeck_core::domain::filter::Filter;
@@ -27,6 +27,7 @@ use super::pages::Failed;
 use super::runner::Runner;
 use super::scope::Scope;
 use super::select::Matching;
+use super::watched::Periods;
 
 /// What a run has to know of the ledger to leave bills alone.
 pub(super) struct Carry {
@@ -51,6 +52,8 @@ pub(super) struct Carry {
     pub shows: bool,
     /// What tells whether a bill of the ledger is still one that the plan's filter finds.
     scope: Scope,
+    /// Periods of the environment that were refused as closed.
+    periods: Periods,
 }
 
 /// Bills of a query or of the ledger, once it is known which of them are to be tried.
@@ -162,6 +165,29 @@ impl Carry {
         Ok(*was == *rev && self.calls_the_same(store, entry.row.run).await? && self.stands(fid, &entry.row, tried))
     }
 
+    /// Why a bill that is taken will be refused all the same, where that is certain. What lies in the environment may be gone by
+    /// now, so that of it only the period counts, which nobody has posted into since.
+    async fn refuses(&mut self, store: &dyn Store, key: &WorkKey, found: &Found) -> Result<Option<Will>, StoreError> {
+        if found.probe.is_some() {
+            return Ok(None);
+        }
+        if let Some(upto) = self.periods.closes(&self.plan.source.columns, &found.columns) {
+            return Ok(Some(Will::Closed { upto: upto.to_string() }));
+        }
+        let Some(entry) = store.ledger_entry(key).await?.filter(|entry| entry.row.rev == found.rev) else {
+            return Ok(None);
+        };
+        let Some(Outcome::Failed(failure)) = entry.row.state.outcome() else { return Ok(None) };
+        // A call without effect may have one next time, and a prompt may be answered when the set is approved.
+        let open = [known::NOT_APPLIED, known::INTERACTION].contains(&failure.cause.as_str());
+        let stays = match self.causes.repeat(&failure.cause) {
+            Repeat::AfterFix => !open && !self.causes.of_environment(&failure.cause),
+            Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly | Repeat::StopPlan | Repeat::Done => false,
+        };
+        let cause = failure.cause.clone();
+        Ok((stays && self.calls_the_same(store, entry.row.run).await?).then_some(Will::Again(cause)))
+    }
+
     /// Whether it is known already that the bill was not found, and that is all.
     async fn is_told_missing(store: &dyn Store, key: &WorkKey) -> Result<bool, StoreError> {
         let entry = store.ledger_entry(key).await?;
@@ -222,6 +248,37 @@ fn says_that_it_waits(row: &BillRow) -> bool {
 }
 
 impl Runner {
+    /// Before the ledger was read.
+    fn no_carry(&self, named: bool, scope: Scope) -> Carry {
+        let head = &self.run.head;
+        Carry {
+            plan: Arc::clone(&self.run.plan),
+            causes: Arc::clone(&self.run.shared.causes),
+            named,
+            probes: BTreeSet::new(),
+            cured: BTreeMap::new(),
+            barred: false,
+            by_clock: head.by.is_schedule(),
+            same: HashMap::new(),
+            gone: BTreeSet::new(),
+            shows: false,
+            scope,
+            periods: self.run.shared.watched.periods(&head.env, &head.form),
+        }
+    }
+
+    /// Says of entries of the ledger that are tried again which of them will be refused, where that is certain.
+    pub(super) async fn foretell(&mut self, taken: &mut [Found]) -> Result<(), Failed> {
+        let store = Arc::clone(&self.run.shared.store);
+        let scope = Scope { from: Arc::clone(&self.run.env), contexts: Vec::new() };
+        let mut carry = self.no_carry(true, scope);
+        for found in taken {
+            let key = self.run.key(&found.fid).under(&self.run.op.id);
+            found.will = carry.refuses(store.as_ref(), &key, found).await?.map(Box::new);
+        }
+        Ok(())
+    }
+
     /// That the form did not keep the number of a bill, where an entry of the ledger says so.
     async fn not_honoured_before(&self, rows: &[BillRow]) -> Result<Option<Reason>, StoreError> {
         let told = rows.iter().find_map(|row| match row.state.outcome() {
@@ -242,19 +299,7 @@ impl Runner {
         scope: Scope,
         ranged: bool,
     ) -> Result<(Carry, BTreeMap<Fid, Found>), Failed> {
-        let carry = Carry {
-            plan: Arc::clone(&self.run.plan),
-            causes: Arc::clone(&self.run.shared.causes),
-            named: !params.numbers.is_empty(),
-            probes: BTreeSet::new(),
-            cured: BTreeMap::new(),
-            barred: false,
-            by_clock: self.run.head.by.is_schedule(),
-            same: HashMap::new(),
-            gone: BTreeSet::new(),
-            shows: false,
-            scope,
-        };
+        let carry = self.no_carry(!params.numbers.is_empty(), scope);
         let (plan, env, form) = (self.run.head.plan.clone(), self.run.head.env.clone(), self.run.head.form.clone());
         let (now, run, numbers) = (
             self.run.shared.clock.now(),
@@ -317,7 +362,9 @@ impl Runner {
             } else {
                 let probe = carry.probed(store.as_ref(), &key, &found.rev).await?;
                 let absent = carry.shows && carry.gone.contains(&found.fid) && from_ledger.contains(&found.fid);
-                taken.push(Found { probe, absent, ..found });
+                let found = Found { probe, absent, ..found };
+                let will = carry.refuses(store.as_ref(), &key, &found).await?;
+                taken.push(Found { will: will.map(Box::new), ..found });
             }
         }
         let (taken, outside) = self.outside(&carry.scope, taken, from_ledger).await?;

@@ -269,7 +269,10 @@ impl Runner {
             read.values_mut().filter(|found| gone.contains(&found.fid)).for_each(|found| found.absent = true);
         }
         set.carried = read.len() as u64;
-        let taken: Vec<Found> = read.into_values().collect();
+        let mut taken: Vec<Found> = read.into_values().collect();
+        if self.run.head.kind == RunKind::Retry {
+            self.foretell(&mut taken).await?;
+        }
         set.count(&taken, |bill| self.may_call(bill));
         self.keep(taken).await?;
         Ok((set, false))
@@ -305,6 +308,7 @@ impl Runner {
                         probe: None,
                         absent: false,
                         outside: false,
+                        will: None,
                         body: None,
                         looked: None,
                         lines: Vec::new(),

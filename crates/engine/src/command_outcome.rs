@@ -50,6 +50,7 @@ pub(super) struct About {
 pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
     match command {
         Command::Start { plan, .. } | Command::Take { plan, .. } => (None, Some(plan.clone())),
+        Command::Deny { alarm } => (None, Some(alarm.plan.clone())),
         Command::Approve { run, .. }
         | Command::Decline { run }
         | Command::Pause { run }

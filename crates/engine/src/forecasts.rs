@@ -6,15 +6,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
+use skydeck_core::domain::bill::Outcome;
+use skydeck_core::domain::cause::known;
+use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::event::{Event, Fact};
-use skydeck_core::domain::forecast::{Forecasts, PlanForecast};
+use skydeck_core::domain::filter::{About, day_and_org, fold_label};
+use skydeck_core::domain::forecast::{Forecasts, Named, PlanForecast};
 use skydeck_core::domain::hours::Counts;
-use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
+use skydeck_core::domain::ids::{EnvId, FormId, PlanId, Seq};
+use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::time::Ts;
-use skydeck_core::domain::transition::{Change, transition};
+use skydeck_core::domain::transition::{BillChange, Change, transition};
+use skydeck_core::domain::who::Who;
 use skydeck_forecast::{Calendar, FORM, Folder, Moved, State};
 use skydeck_store::{Kept, Store, StoreError};
 
+use super::Inner;
+use super::api::Notice;
+use super::command_outcome::{CommandOutcome, OnCommit};
 use super::control::{PlanEntry, Shared};
 use super::today::{self, in_force, next_run};
 use super::watched::Following;
@@ -58,6 +68,26 @@ pub(super) async fn answer(
     Ok(said)
 }
 
+impl Inner {
+    /// A person says that what stands out of a plan is no alarm.
+    pub(super) fn deny(&self, alarm: &Named, by: &Who) -> Result<CommandOutcome, Refusal> {
+        let said = self.shared.watched.say(&alarm.plan, None);
+        let stands = said.iter().flat_map(|said| &said.found).find(|found| alarm.is(&found.finding));
+        let Some(since) = stands.map(|found| found.finding.since()) else {
+            return Err(Refusal::Nothing(Reason::NoSuchAlarm { plan: alarm.plan.clone() }));
+        };
+        let (denied, hides) = (alarm.clone(), alarm.clone());
+        let on_commit: OnCommit = Box::new(move |inner| inner.shared.watched.hide(hides, since));
+        Ok(CommandOutcome {
+            events: vec![Event::AlarmDenied { alarm: denied, by: by.clone() }],
+            plan: Some(alarm.plan.clone()),
+            note: alarm.words(),
+            on_commit: Some(on_commit),
+            ..CommandOutcome::default()
+        })
+    }
+}
+
 /// Follows the stored facts for as long as the engine lives. `budget`: false alarms that are borne, a plan and 30 days.
 pub(super) async fn follow(shared: Arc<Shared>, calendar: Calendar, budget: f64) {
     // Whoever only asks something is gone before there is anything to read.
@@ -86,7 +116,7 @@ async fn begin(shared: &Shared, calendar: &Calendar, budget: f64) -> Result<(), 
     let (state, place) = known.unwrap_or_default();
     let behind = (place < last).then_some((place.0, last.0));
     let folder = Folder::new(calendar.clone(), budget, state);
-    shared.watched.begin(Following { folder, place, behind, anew });
+    shared.watched.begin(Following { folder, place, behind, anew, told: Vec::new() });
     Ok(())
 }
 
@@ -107,6 +137,9 @@ async fn read_on(shared: &Shared) -> Result<(), StoreError> {
             following.behind = following.behind.filter(|_| !is_up).map(|_| (following.place.0, last.0));
             is_up
         });
+        if shared.watched.with(Following::is_news) == Some(true) {
+            shared.ledger.tell(&Notice::Unusual);
+        }
         let due = shared.clock.mono().saturating_sub(kept_at) >= KEEP;
         if since_kept > 0 && (due || since_kept >= KEEP_FACTS) {
             keep(shared).await?;
@@ -129,8 +162,7 @@ async fn read_on(shared: &Shared) -> Result<(), StoreError> {
 
 /// Takes one fact in, and before it the days of the ledger that are over by then.
 async fn fold(shared: &Shared, fact: &Fact) -> Result<(), StoreError> {
-    let change = transition(&fact.event);
-    if let Change::Opened(head) = &change {
+    if let Change::Opened(head) = transition(&fact.event) {
         let days = shared.watched.with(|following| following.folder.ledger_days(&head.plan, fact.at));
         for day in days.unwrap_or_default() {
             let ended = day.end;
@@ -138,14 +170,45 @@ async fn fold(shared: &Shared, fact: &Fact) -> Result<(), StoreError> {
             shared.watched.with(|following| following.folder.ledger_day(&head.plan, ended, &moved));
         }
     }
+    let dated = dated(shared, fact).await?;
     shared.watched.with(|following| {
-        if matches!(fact.event, Event::Forgotten) {
-            following.folder.forgotten();
+        if let Some((place, day, refused)) = dated {
+            following.folder.dated(place, day, refused);
         }
-        following.folder.fold(&change, fact.at);
+        following.folder.take(fact);
         following.place = fact.seq;
     });
     Ok(())
+}
+
+/// Where a bill belongs, its day, and whether the ERP refused it as dated in a closed period.
+type Dated = ((EnvId, FormId, String), NaiveDate, bool);
+
+/// The date of a bill that was refused because of its period, or that went through while a period counts as closed.
+async fn dated(shared: &Shared, fact: &Fact) -> Result<Option<Dated>, StoreError> {
+    let Change::Bill { run, fid, change: BillChange::Settled { outcome, .. } } = transition(&fact.event) else {
+        return Ok(None);
+    };
+    let refused = match outcome {
+        Outcome::Failed(failure) => failure.cause.as_str() == known::PERIOD,
+        Outcome::Done { .. } => false,
+        Outcome::Already { .. } | Outcome::Skipped(_) | Outcome::Unknown(_) => return Ok(None),
+    };
+    let closed = shared.watched.with(|following| following.folder.any_closed()) == Some(true);
+    if matches!(outcome, Outcome::Failed(_)) != refused || !(refused || closed) {
+        return Ok(None);
+    }
+    let store = shared.store.as_ref();
+    let Some(head) = store.run(run).await?.map(|row| row.head) else { return Ok(None) };
+    let Some(row) = store.bill_of_run(run, fid).await? else { return Ok(None) };
+    let plan = store.plan_of(&head.rev).await?;
+    let label = |name: &String| {
+        let column = plan.iter().flat_map(|plan| &plan.source.columns).find(|column| column.key == *name);
+        column.map(|column| fold_label(&column.label)).unwrap_or_default()
+    };
+    let labels: Vec<String> = head.columns.iter().map(label).collect();
+    let of = day_and_org(&row.columns, &About::columns(&head.columns, &labels));
+    Ok(of.map(|(day, org)| ((head.env.clone(), head.form.clone(), org), day, refused)))
 }
 
 /// What came into a plan's ledger on a day, and what left it, by cause.

@@ -334,7 +334,7 @@ impl Engine {
                 let params = StartParams { sweep, numbers, ..StartParams::default() };
                 Ok(Answer::Preview(self.inner.preview(&plan, &params, text).await))
             }
-            Query::Reach(number) => Ok(Answer::Reach(self.inner.reach(&number).await)),
+            Query::Reach(number) => Ok(Answer::Reach(Box::pin(self.inner.reach(&number)).await)),
             query => answers::answer(&self.inner.shared, query).await,
         }
     }

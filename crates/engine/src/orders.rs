@@ -157,6 +157,7 @@ impl Inner {
                 silent.check(plan)?;
                 self.take_records(plan, records, *first).await
             }
+            Command::Deny { alarm } => self.deny(alarm, by),
             Command::ReloadPlans => {
                 let on_commit: OnCommit = Box::new(|inner| inner.shared.ledger.tell(&Notice::PlansReloaded));
                 Ok(CommandOutcome { on_commit: Some(on_commit), ..CommandOutcome::default() })

@@ -150,6 +150,7 @@ mod tests {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             looked: None,
             lines: Vec::new(),

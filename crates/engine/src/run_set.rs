@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use skydeck_core::domain::bill::{Found, Status};
+use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::erp_clock::ErpClock;
 use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::listed::Listed;
@@ -53,6 +54,8 @@ pub(super) struct Set {
     made: ToMake,
     /// The first of it, for a preview.
     samples: Vec<Sample>,
+    /// Bills that will be refused, by cause.
+    will: BTreeMap<Cause, u64>,
     /// Of a list of bill numbers: which of them it has no bill of.
     pub listed: Option<Listed>,
 }
@@ -85,6 +88,9 @@ impl Set {
                 }
             }
             self.found += 1;
+            if let Some(will) = &bill.will {
+                *self.will.entry(will.cause()).or_insert(0) += 1;
+            }
             *self.by_status.entry(bill.rev.status.clone()).or_insert(0) += 1;
             self.callable += u64::from(!bill.outside && may_call(bill));
         }
@@ -144,6 +150,7 @@ impl Set {
             not_compared: self.made.not_compared,
             listed: self.listed.map(Box::new),
             upto: self.upto,
+            will: self.will.into_iter().collect(),
         }
     }
 }

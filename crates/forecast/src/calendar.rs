@@ -91,6 +91,18 @@ impl Calendar {
         &READ
     }
 
+    /// This table with another on top: of the years that the other names it alone counts.
+    #[must_use]
+    pub fn overridden_by(mut self, other: Self) -> Self {
+        let keeps = |day: &NaiveDate| !other.years.contains(&day.year());
+        self.off.retain(keeps);
+        self.work.retain(keeps);
+        self.off.extend(other.off);
+        self.work.extend(other.work);
+        self.years.extend(other.years);
+        self
+    }
+
     /// Whether the table says something of a year.
     pub fn knows(&self, year: i32) -> bool {
         self.years.contains(&year)
@@ -215,6 +227,17 @@ mod tests {
         }
         assert_eq!(kind("2031-10-01"), MonthStart, "of a year that it does not name it knows only weekends");
         assert!(!Calendar::china().knows(2031) && Calendar::china().knows(2026));
+    }
+
+    #[test]
+    fn a_table_on_top_counts_alone_for_the_years_it_names() {
+        let theirs = Calendar::parse("[2026]\noff = [\"10-01..10-03\"]\n[2031]\noff = [\"10-01\"]").unwrap();
+        let both = Calendar::china().clone().overridden_by(theirs);
+        let works = |day: &str| both.is_working(day.parse().unwrap());
+        assert_eq!((works("2026-10-02"), works("2026-10-05")), (false, true), "2026 is theirs");
+        assert!(!works("2026-02-14"), "a Saturday that they do not name as worked");
+        assert!(!works("2025-10-02") && works("2025-09-28"), "2025 is as it comes");
+        assert!(both.knows(2031) && !works("2031-10-01"));
     }
 
     #[test]

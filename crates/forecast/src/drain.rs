@@ -65,6 +65,8 @@ pub struct Done {
     pub high: f64,
     /// Whether there are enough past runs for a range.
     pub ranged: bool,
+    /// The moment of that last bill, as milliseconds.
+    pub since: i64,
 }
 
 /// How one prediction came out.
@@ -140,7 +142,7 @@ impl Drain {
         let middle = (run.left() * each.exp()).max(waits);
         let errors = if f64::from(run.done) < 0.1 * f64::from(run.bills) { &self.early } else { &self.late };
         if self.runs < RIPE || errors.len() < RIPE as usize {
-            return Done { low: middle, middle, high: middle, ranged: false };
+            return Done { low: middle, middle, high: middle, ranged: false, since: run.last };
         }
         let mut sorted: Vec<f64> = errors.iter().map(|error| f64::from(*error)).collect();
         sorted.sort_by(f64::total_cmp);
@@ -151,7 +153,8 @@ impl Drain {
         let at = |rank: usize| sorted.get(rank).copied().unwrap_or(0.0);
         let (low, high) = (at(low_rank), at(rank(0.95)));
         let width = run.width();
-        Done { low: middle * (low * width).exp(), middle, high: middle * (high * width).exp(), ranged: true }
+        let (low, high) = (middle * (low * width).exp(), middle * (high * width).exp());
+        Done { low, middle, high, ranged: true, since: run.last }
     }
 
     fn slow_of(&self, run: &Drained) -> f64 {

@@ -85,17 +85,13 @@ impl Ledger {
         (self.days, RIPE)
     }
 
-    /// A person said that alarms of growth are none; gives how many.
-    pub fn deny(&mut self) -> u32 {
-        let mut denied = 0;
-        for group in &mut self.groups {
-            if let Some(open) = group.episode.as_mut().filter(|open| open.told && !open.denied) {
-                open.denied = true;
-                group.up.raise();
-                denied += 1;
-            }
-        }
-        denied
+    /// A person said that the growth of a cause is no alarm; gives whether it stood.
+    pub fn deny(&mut self, name: &str) -> bool {
+        let Some(group) = self.groups.iter_mut().find(|group| group.name == name) else { return false };
+        let Some(open) = group.episode.as_mut().filter(|open| open.told && !open.denied) else { return false };
+        open.denied = true;
+        group.up.raise();
+        true
     }
 }
 

@@ -12,6 +12,7 @@ mod calendar;
 mod drain;
 mod kept;
 mod ledger;
+mod periods;
 mod plan;
 mod rates;
 mod record;
@@ -24,26 +25,29 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use skydeck_core::domain::forecast::{Finding, Forecaster};
-use skydeck_core::domain::ids::{PlanId, RunId};
+use skydeck_core::domain::event::{Event, Fact};
+use skydeck_core::domain::forecast::{Finding, Forecaster, Named};
+use skydeck_core::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck_core::domain::plan::Plan as PlanText;
 use skydeck_core::domain::run::{RunEnd, RunHead, RunKind, RunState};
 use skydeck_core::domain::time::Ts;
-use skydeck_core::domain::transition::{BillChange, Change};
+use skydeck_core::domain::transition::{BillChange, Change, transition};
 use skydeck_core::domain::zone::Zone;
 
 pub use self::calendar::{Calendar, CalendarError};
 pub use self::drain::{Done, Scored};
 pub use self::ledger::Moved;
+pub use self::periods::{Periods, Place};
 use self::plan::Judged;
 pub use self::plan::Plan;
 pub use self::run::Run;
 pub use self::spread::{Spread, normal_score};
 
 /// Number of what is folded, and how. Whoever folds otherwise raises it: states of another number are folded anew.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 /// Runs that are open at once, at most; of more the oldest are let go.
 const OPEN: usize = 512;
 /// Days of a ledger that are looked back over after a plan lay still, at most.
@@ -56,6 +60,8 @@ pub struct State {
     pub plans: BTreeMap<PlanId, Plan>,
     /// Runs that are open.
     pub open: BTreeMap<RunId, Run>,
+    /// Periods that were refused as closed.
+    pub closed: Periods,
 }
 
 /// Something begins that somebody should know.
@@ -158,7 +164,19 @@ impl Folder {
         zone.clone()
     }
 
-    /// Takes one fact in; gives what begins with it.
+    /// Takes one stored fact in; gives what begins with it.
+    pub fn take(&mut self, fact: &Fact) -> Vec<Alarm> {
+        match &fact.event {
+            Event::Forgotten => self.forgotten(),
+            Event::AlarmDenied { alarm, .. } => {
+                self.deny(alarm, fact.at);
+            }
+            _ => {}
+        }
+        self.fold(&transition(&fact.event), fact.at)
+    }
+
+    /// Takes what one fact changes; gives what begins with it.
     pub fn fold(&mut self, change: &Change<'_>, at: Ts) -> Vec<Alarm> {
         match change {
             Change::Opened(head) => {
@@ -182,6 +200,21 @@ impl Folder {
             | Change::Reopened { .. }
             | Change::NotUnderstood(_) => Vec::new(),
         }
+    }
+
+    /// A bill of a day was refused as dated in a closed period, or went through.
+    pub fn dated(&mut self, place: Place, day: NaiveDate, refused: bool) {
+        self.state.closed.take(place, day, refused);
+    }
+
+    /// Whether any period counts as closed.
+    pub fn any_closed(&self) -> bool {
+        !self.state.closed.is_empty()
+    }
+
+    /// Organisations of a form in an environment whose periods are closed, each with the last day that is.
+    pub fn closed_periods(&self, env: &EnvId, form: &FormId) -> Vec<(String, NaiveDate)> {
+        self.state.closed.of(env, form)
     }
 
     /// A fact stood here that is kept no longer: of the runs that are open at it, nothing is learned.
@@ -291,10 +324,10 @@ impl Folder {
         alarms.into_iter().map(|(by, finding)| Alarm { plan: id.clone(), by, finding, at: ended }).collect()
     }
 
-    /// A person said that what stands of a plan is none of these alarms: `quiet`, `drift`, `growing`. Gives how many that were.
-    pub fn deny(&mut self, id: &PlanId, alert: &str, at: Ts) -> u32 {
-        let zone = self.zone_kept(id);
-        self.state.plans.get_mut(id).map_or(0, |plan| plan.deny(&zone, alert, at))
+    /// A person said that what stands out of a plan is no alarm; gives whether it stood.
+    pub fn deny(&mut self, alarm: &Named, at: Ts) -> bool {
+        let zone = self.zone_kept(&alarm.plan);
+        self.state.plans.get_mut(&alarm.plan).is_some_and(|plan| plan.deny(&zone, alarm, at))
     }
 }
 

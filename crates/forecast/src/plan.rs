@@ -5,7 +5,7 @@
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use skydeck_core::domain::forecast::{Finding, Forecaster, Standing};
+use skydeck_core::domain::forecast::{Finding, Forecaster, Named, Standing, What};
 use skydeck_core::domain::run::{RunEnd, RunKind};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::zone::Zone;
@@ -283,25 +283,22 @@ impl Plan {
         Standing::Speaks
     }
 
-    /// A person said that what stands is none; gives how many alarms that were.
-    pub(crate) fn deny(&mut self, zone: &Zone, alert: &str, at: Ts) -> u32 {
+    /// A person said that what stands is no alarm; gives whether it stood.
+    pub(crate) fn deny(&mut self, zone: &Zone, alarm: &Named, at: Ts) -> bool {
         let (day, _) = local(zone, at);
-        let mut by: Vec<Forecaster> = Vec::new();
-        match alert {
-            "quiet" => by.extend(self.watch.deny(true)),
-            "drift" => {
-                by.extend(self.watch.deny(false));
-                by.extend(self.failures.deny().then_some(Forecaster::FailureRate));
-                by.extend(self.calls.deny().then_some(Forecaster::CallTime));
+        let by = match alarm.what {
+            What::Quiet => self.watch.deny(true),
+            What::Busy => self.watch.deny(false),
+            What::Failing => self.failures.deny().then_some(Forecaster::FailureRate),
+            What::Slow => self.calls.deny().then_some(Forecaster::CallTime),
+            What::Growing => {
+                let group = alarm.group.as_deref();
+                group.is_some_and(|group| self.ledger.deny(group)).then_some(Forecaster::Ledger)
             }
-            "growing" => by.extend((0..self.ledger.deny()).map(|_| Forecaster::Ledger)),
-            _ => {}
+        };
+        if let Some(record) = by.and_then(|by| self.note(by)) {
+            record.denied(number(day));
         }
-        for by in &by {
-            if let Some(record) = self.note(*by) {
-                record.denied(number(day));
-            }
-        }
-        by.len() as u32
+        by.is_some()
     }
 }

@@ -2,16 +2,20 @@
 //!
 //! Invariant: a forecaster that is silent says only why.
 
-use skydeck_core::domain::forecast::{Finding, Forecaster, Found, Line, PlanForecast, Usual};
+use skydeck_core::domain::forecast::{Due, Finding, Forecaster, Found, Line, PlanForecast, Usual};
 use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::time::Ts;
 
 use chrono::Datelike;
 
 use crate::Folder;
-use crate::drain::Done;
 use crate::plan::Plan;
 use crate::spans::local;
+
+/// Nothing is said of what is further away.
+const MOST_MS: f64 = 100.0 * 86_400_000.0;
+/// A range whose end is so many times as far away as its beginning says no end.
+const WIDE: f64 = 4.0;
 
 impl Folder {
     /// What is said of a plan. `next`: when its next run is due.
@@ -42,13 +46,20 @@ impl Folder {
         })
     }
 
-    /// When the calls of a run are done: milliseconds from the last bill on; `None` where it is not at work, or no range is
-    /// known or it is too wide to be of use.
-    pub fn done(&self, run: RunId) -> Option<Done> {
-        let open = self.state.open.get(&run)?;
-        let plan = self.state.plans.get(&open.plan)?;
-        let done = open.done(&plan.drain)?;
-        (done.ranged && plan.standing(Forecaster::Done).speaks()).then_some(done)
+    /// When the calls of a run are done; `None` where it is not at work, or no range is known. `pace`: milliseconds that the calls
+    /// which are left take at least, as fast as they may go; `now` is the present.
+    pub fn due(&self, id: RunId, pace: f64, now: Ts) -> Option<Due> {
+        let run = self.state.open.get(&id)?;
+        let plan = self.state.plans.get(&run.plan)?;
+        let done = run.done(&plan.drain)?;
+        if !done.ranged || !plan.standing(Forecaster::Done).speaks() {
+            return None;
+        }
+        let at = |ms: f64| Ts(done.since.saturating_add(ms.min(MOST_MS) as i64));
+        let first = Ts(now.0.saturating_add(pace.clamp(0.0, MOST_MS) as i64));
+        let from = at(done.low).max(first);
+        let is_wide = done.high > WIDE * done.low;
+        Some(Due { run: id, from, to: (!is_wide).then(|| at(done.high).max(from)) })
     }
 }
 

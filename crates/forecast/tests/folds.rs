@@ -10,7 +10,7 @@ mod office;
 use fastrand::Rng;
 use proptest::prelude::*;
 
-use skydeck_core::domain::forecast::{Finding, Standing};
+use skydeck_core::domain::forecast::{Finding, Named, Standing};
 use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::time::Ts;
 use skydeck_forecast::{Alarm, Calendar, Folder, Moved, State};
@@ -145,9 +145,10 @@ fn a_silent_plan_is_told_once_with_its_numbers_and_nothing_before_it_is_ripe() {
     let [found] = &said.found[..] else { panic!("{said:?}") };
     let Finding::Quiet { found: 0, expected, runs: empty, .. } = found.finding else { panic!("{found:?}") };
     assert!(expected > 0 && empty >= 1, "{found:?}");
-    assert_eq!(folder.deny(&plan, "quiet", Ts(next[7].at)), 1);
+    let alarm = Named::of(&plan, &found.finding);
+    assert!(folder.deny(&alarm, Ts(next[7].at)));
     assert_eq!(folder.say(&plan, None).unwrap().found, [], "a person said that it is none");
-    assert_eq!(folder.deny(&plan, "quiet", Ts(next[7].at)), 0, "once");
+    assert!(!folder.deny(&alarm, Ts(next[7].at)), "once");
     // As usual again: it ends by itself.
     let back = next[7].at + DAY;
     for run in runs[400..].iter().filter(|run| run.at > back).take(6) {
@@ -186,7 +187,7 @@ fn rows_that_changed_make_the_same_state_as_the_whole() {
         let plan = PlanId::new(format!("p{n}"));
         fold_all(&mut folder, &plan, &runs);
         let rows = folder.take_rows();
-        assert_eq!(rows.len(), 2, "the plan that changed, and the runs that are open");
+        assert_eq!(rows.len(), 3, "the plan that changed, the runs that are open, and closed periods");
         kept.extend(rows);
     }
     let rows: Vec<_> = kept.into_iter().collect();

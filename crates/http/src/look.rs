@@ -193,6 +193,7 @@ fn key_row(row: &Value, search: &Search, look: &KeyLook<'_>, asked: &str) -> Opt
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),

@@ -16,7 +16,7 @@ use skydeck_core::domain::query::{Answer, Query};
 use skydeck_store::msgpack;
 
 /// Version of this protocol; both sides must speak the same.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 /// Longest frame taken from a client, bytes.
 pub const REQUEST_MAX: u32 = 1 << 20;
 /// Longest frame taken from the owner, bytes.
@@ -78,6 +78,8 @@ pub enum Reply {
     Pulse(Pulse),
     /// The plans were read again.
     PlansReloaded,
+    /// What stands out of plans changed.
+    Unusual,
 }
 
 /// Why no frame could be read.
@@ -152,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_frame_is_its_length_and_its_body_up_to_the_bound_and_not_a_byte_more() {
-        assert_eq!((VERSION, REQUEST_MAX, REPLY_MAX, PATIENCE.as_secs()), (8, 1_048_576, 16_777_216, 10));
+        assert_eq!((VERSION, REQUEST_MAX, REPLY_MAX, PATIENCE.as_secs()), (9, 1_048_576, 16_777_216, 10));
         let text = "y".repeat(300);
         let frame = encode(&text).unwrap();
         // A text of 300 bytes: its mark, two bytes of length, itself.

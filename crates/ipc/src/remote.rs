@@ -392,6 +392,7 @@ impl Link for RemoteLink {
                     Ok(Reply::Facts(facts)) => Notice::Facts(facts.into()),
                     Ok(Reply::Pulse(pulse)) => Notice::Pulse(pulse),
                     Ok(Reply::PlansReloaded) => Notice::PlansReloaded,
+                    Ok(Reply::Unusual) => Notice::Unusual,
                     reply => {
                         let _ = shared.instead(reply);
                         return;

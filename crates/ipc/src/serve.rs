@@ -396,6 +396,7 @@ fn reply(notice: Notice) -> Reply {
         Notice::Facts(facts) => Reply::Facts(facts.to_vec()),
         Notice::Pulse(pulse) => Reply::Pulse(pulse),
         Notice::PlansReloaded => Reply::PlansReloaded,
+        Notice::Unusual => Reply::Unusual,
         Notice::Resync(live) => Reply::State(live),
     }
 }

@@ -145,6 +145,7 @@ impl Layout {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             looked: None,
             lines: Vec::new(),

@@ -87,6 +87,7 @@ fn found(n: u64) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),

@@ -9,20 +9,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::words::Message;
-use crate::domain::event::Fact;
 use crate::domain::forecast::{Finding, Forecasts, Found};
 use crate::domain::forecast_words::{self, Says};
 use crate::domain::ids::PlanId;
 use crate::domain::language::Language;
-use crate::domain::run::RunState;
 use crate::domain::time::Ts;
 use crate::domain::today::Silent;
-use crate::domain::transition::{Change, transition};
 use crate::text::{markdown_safe, show};
 
 /// Longest sentence quoted, bytes.
 const LONGEST: usize = 300;
-/// What is known of a run is asked so long after it was told: who follows the facts reads them a moment later.
+/// What is asked first is asked so long after the start: who follows the facts reads them meanwhile.
 const SOON: Duration = Duration::from_secs(3);
 /// A run that begins so long after its due time is late.
 const LATE: Duration = Duration::from_secs(10 * 60 + 5);
@@ -53,31 +50,41 @@ impl Unusual {
     }
 }
 
+/// What is told besides runs that are missed and plans that are quiet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Also {
+    /// More bills than usual, more refusals, slower calls.
+    pub drift: bool,
+    /// Unresolved bills that become more.
+    pub growing: bool,
+}
+
+impl Also {
+    fn tells(self, found: &Found) -> bool {
+        match found.finding.alert() {
+            "drift" => self.drift,
+            "growing" => self.growing,
+            _ => true,
+        }
+    }
+}
+
 /// Whoever looks ahead for people elsewhere.
 #[derive(Debug)]
 pub struct Lookout {
+    also: Also,
     told: HashSet<(PlanId, &'static str, Ts)>,
     look: Option<Ts>,
 }
 
 impl Lookout {
     /// What stands at the beginning is told, too.
-    pub fn new(now: Ts) -> Self {
-        Self { told: HashSet::new(), look: Some(now.plus(SOON)) }
+    pub fn new(now: Ts, also: Also) -> Self {
+        Self { also, told: HashSet::new(), look: Some(now.plus(SOON)) }
     }
 
-    /// Takes facts in: after a run read or ended there may be something to tell.
-    pub fn facts(&mut self, facts: &[Fact], now: Ts) {
-        let is_news = |fact: &Fact| {
-            let change = transition(&fact.event);
-            matches!(change, Change::Run { to: RunState::AwaitingApproval | RunState::Closed(_), .. })
-        };
-        if facts.iter().any(is_news) {
-            self.look_at(now.plus(SOON));
-        }
-    }
-
-    fn look_at(&mut self, at: Ts) {
+    /// Looks at a moment, or sooner.
+    pub fn look_at(&mut self, at: Ts) {
         self.look = Some(self.look.map_or(at, |look| look.min(at)));
     }
 
@@ -105,8 +112,8 @@ impl Lookout {
         let mut stands: Vec<Unusual> = Vec::new();
         for plan in &said.plans {
             stands.extend(plan.missed.map(|missed| Unusual::Missed(plan.plan.clone(), missed)));
-            let quiet = plan.found.iter().filter(|found| matches!(found.finding, Finding::Quiet { .. }));
-            stands.extend(quiet.map(|found| Unusual::Found(plan.plan.clone(), found.clone())));
+            let told = plan.found.iter().filter(|found| self.also.tells(found));
+            stands.extend(told.map(|found| Unusual::Found(plan.plan.clone(), found.clone())));
         }
         let keys: HashSet<_> = stands.iter().map(Unusual::key).collect();
         self.told.retain(|key| keys.contains(key));
@@ -171,12 +178,34 @@ fn said(tongue: Language, item: &Unusual, label: &dyn Fn(&str) -> String) -> (St
             let words = forecast_words::found(&says, found);
             let sentence = show(&words, LONGEST);
             let alert = forecast_words::alert(tongue, &found.finding);
-            let advice = tongue.t(
-                "Likely, not certain: see whether bills are still entered and whether the plan's filter still finds them",
-                "仅为推测：请查看业务是否仍在录单，以及方案的过滤条件是否仍能读到单据",
-            );
+            let advice = advice(tongue, &found.finding);
             (format!("{}{colon}{alert} · {}", plan.as_str(), sentence.as_str()), advice)
         }
+    }
+}
+
+/// What to do about a finding.
+fn advice(tongue: Language, finding: &Finding) -> &'static str {
+    match finding {
+        Finding::Quiet { .. } => tongue.t(
+            "Likely, not certain: see whether bills are still entered and whether the plan's filter still finds them",
+            "仅为推测：请查看业务是否仍在录单，以及方案的过滤条件是否仍能读到单据",
+        ),
+        Finding::Busy { .. } => tongue.t(
+            "Likely, not certain: see whether the plan's filter finds bills that it should not",
+            "仅为推测：请查看方案的过滤条件是否读到了不该读的单据",
+        ),
+        Finding::Failing { .. } => tongue.t(
+            "Likely, not certain: the ledger in skydeck says which causes became more",
+            "仅为推测：请在 skydeck 的遗留清单中查看哪些原因变多",
+        ),
+        Finding::Slow { .. } => {
+            tongue.t("Likely, not certain: see how busy the ERP's server is", "仅为推测：请查看 ERP 服务器的负载")
+        }
+        Finding::Growing { .. } => tongue.t(
+            "Likely, not certain: the ledger in skydeck says who can cure this cause",
+            "仅为推测：请在 skydeck 的遗留清单中查看该原因由谁处理",
+        ),
     }
 }
 
@@ -204,7 +233,7 @@ mod tests {
 
     #[test]
     fn each_is_told_once_and_again_when_it_began_anew() {
-        let mut lookout = Lookout::new(Ts(0));
+        let mut lookout = Lookout::new(Ts(0), Also::default());
         assert!(!lookout.is_due(Ts(0)) && lookout.is_due(Ts(3_000)), "a moment after the start");
         let missed = Some(Silent { since: Ts(5), times: 1 });
         assert_eq!(lookout.see(&said_of(vec![quiet(7)], missed), Ts(3_000)).len(), 2);
@@ -215,7 +244,12 @@ mod tests {
         assert_eq!(lookout.see(&said_of(vec![quiet(9)], None), Ts(6_000)).len(), 1);
         let drift = Finding::Slow { since: Ts(1), ms: 9, usual: 3 };
         let drift = Found { by: Forecaster::CallTime, finding: drift, denied: 0, alarms: 0 };
-        assert_eq!(lookout.see(&said_of(vec![drift], None), Ts(7_000)), [], "that is for the screen");
+        assert_eq!(lookout.see(&said_of(vec![drift.clone()], None), Ts(7_000)), [], "that is for the screen");
+        let mut lookout = Lookout::new(Ts(0), Also { drift: true, growing: false });
+        let grows = Finding::Growing { since: Ts(2), group: "stock".into(), entered: 9, left: 1 };
+        let grows = Found { by: Forecaster::Ledger, finding: grows, denied: 0, alarms: 0 };
+        let told = lookout.see(&said_of(vec![drift.clone(), grows], None), Ts(8_000));
+        assert_eq!(told, [Unusual::Found(PlanId::new("p"), drift)], "what is wished for, and no more");
     }
 
     #[test]

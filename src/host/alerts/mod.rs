@@ -12,7 +12,7 @@ pub mod send;
 pub mod watch;
 pub mod words;
 
-use self::ahead::{Lookout, Unusual};
+use self::ahead::{Also, Lookout, Unusual};
 use self::send::Sender;
 use self::watch::{Item, Times, Watchman};
 use self::words::Message;
@@ -35,6 +35,8 @@ pub struct Alerts {
     pub sender: Sender,
     /// When.
     pub times: Times,
+    /// What of what is only likely, besides what always is told.
+    pub also: Also,
     /// In which language.
     pub tongue: Language,
     /// What a cause, a skip or a way of not knowing is called.
@@ -44,7 +46,7 @@ pub struct Alerts {
 impl Alerts {
     /// Reads until the link ends or `end` says so; then sends what is left.
     pub async fn run(self, link: Arc<dyn Link>, clock: Arc<dyn Clock>, mut end: signal::Receiver<bool>) {
-        let Self { sender, times, tongue, label } = self;
+        let Self { sender, times, also, tongue, label } = self;
         let (queue, waiting) = mpsc::channel::<Message>(QUEUE);
         let sending = tokio::spawn(deliver(sender, Arc::clone(&clock), waiting));
         let Ok(Watch { live, mut notices }) = link.watch().await else { return };
@@ -53,7 +55,7 @@ impl Alerts {
         let now = || begun.plus(clock.mono().saturating_sub(start));
         let mut watchman = Watchman::new(times, live, now());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let mut lookout = Lookout::new(now());
+        let mut lookout = Lookout::new(now(), also);
         let send = |message: Message, items: usize| {
             if queue.try_send(message).is_err() {
                 tracing::error!(items, "too many alerts wait; these are lost");
@@ -86,15 +88,13 @@ impl Alerts {
                 notice = notices.recv() => notice,
             };
             match notice {
-                Some(Notice::Facts(facts)) => {
-                    lookout.facts(&facts, now());
-                    watchman.facts(&facts, now());
-                }
+                Some(Notice::Facts(facts)) => watchman.facts(&facts, now()),
                 Some(Notice::Resync(live)) => {
                     let ended = missed::ended(&*link, watchman.live(), &live).await;
                     watchman.resync(*live, &ended, now());
                 }
-                Some(Notice::Pulse(_) | Notice::PlansReloaded) => {}
+                Some(Notice::PlansReloaded | Notice::Unusual) => lookout.look_at(now()),
+                Some(Notice::Pulse(_)) => {}
                 None => break,
             }
         }

@@ -5,6 +5,7 @@ use skydeck::domain::bill::{Failure, Rendered, Sight};
 use skydeck::domain::cause::Cause;
 use skydeck::domain::command::Selection;
 use skydeck::domain::filter::About;
+use skydeck::domain::forecast::Forecasts;
 use skydeck::domain::ids::*;
 use skydeck::domain::query::*;
 use skydeck::domain::run::BillRow;
@@ -100,7 +101,10 @@ impl World {
             Query::Actions(_) => Answer::Actions(page(if self.empty { vec![] } else { self.actions.clone() })),
             Query::Revisions(_) => Answer::Revisions(self.revisions.clone()),
             Query::Today(span) => Answer::Today(Box::new(self.today(span))),
-            Query::Forecast(_) => Answer::Forecast(Box::default()),
+            Query::Forecast(plan) => {
+                let plans = plan.iter().filter_map(|plan| self.said(plan)).collect();
+                Answer::Forecast(Box::new(Forecasts { behind: None, plans }))
+            }
             Query::Environments => Answer::Environments(self.envs.clone()),
             Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }

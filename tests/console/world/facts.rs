@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::records::{fact, head, key_of, outcomes};
 use super::{NOW, World, before, run_id, who};
 use skydeck::domain::bill::*;
+use skydeck::domain::cause::Cause;
 use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::ids::*;
 use skydeck::domain::live::{EnvPulse, Pulse};
@@ -26,6 +27,7 @@ impl World {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             looked: None,
             lines: Vec::new(),
@@ -124,6 +126,11 @@ impl World {
             not_compared: Vec::new(),
             listed: None,
             upto: None,
+            will: if self.refused {
+                vec![(Cause::new("period"), 4), (Cause::new("validation"), 3)]
+            } else {
+                Vec::new()
+            },
             hash: SetHash::new("3fa9c1d27b00"),
             by_status: if self.barren {
                 vec![(Status::Created, 36), (Status::Audited, 4)]
@@ -160,7 +167,7 @@ impl World {
             unlocked_by: self.envs[0].unlocked_by.clone(),
             ahead: None,
         }];
-        Pulse { envs, at: NOW }
+        Pulse { envs, due: Vec::new(), at: NOW }
     }
 }
 
@@ -173,6 +180,7 @@ pub fn life(env: &str) -> Vec<Fact> {
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),

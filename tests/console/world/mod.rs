@@ -53,6 +53,10 @@ pub struct World {
     pub others: u64,
     /// Runs that ended by themselves.
     pub ended: Vec<StoppedRun>,
+    /// The first plan has been quiet, and unresolved bills of the second become more.
+    pub quiet: bool,
+    /// Some of what is collected was refused before.
+    pub refused: bool,
     /// Nothing of what is collected can be audited.
     pub barren: bool,
     /// The set is of a plan that makes bills.
@@ -120,6 +124,7 @@ impl World {
                 mark: Some(Mark { seen: ErpDate::parse("2026-11-23 20:58:03").unwrap(), run: run_id(3), swept: None, clock: None, upto: None }),
                 next: Some(NOW.plus(Duration::from_secs(480))),
                 unresolved: 13,
+                forecast: None,
             },
             PlanRow {
                 plan: Ok(Plan { policy: Policy::default(), ..plan("pur-instock-audit", "采购入库单审核") }),
@@ -128,6 +133,7 @@ impl World {
                 mark: None,
                 next: None,
                 unresolved: 0,
+                forecast: None,
             },
             PlanRow {
                 plan: Err(PlanProblem::new(PlanId::new("broken"), "broken.json:12:7: target.request[3].value: unknown variable {{LAST_TIME}}; there are LAST_SYNC_TIME, CURRENT_TIME".into())),
@@ -136,6 +142,7 @@ impl World {
                 mark: None,
                 next: None,
                 unresolved: 0,
+                forecast: None,
             },
         ];
         let all = outcomes();
@@ -171,6 +178,8 @@ impl World {
             actions: log(),
             empty: false,
             others: 0,
+            quiet: false,
+            refused: false,
             ended: vec![],
             barren: false,
             makes: false,

@@ -134,6 +134,7 @@ pub fn row(run: RunId, env: &str, n: u64, state: BillState) -> BillRow {
         made: None,
         untold: false,
         resolved_before: None,
+        will: None,
     }
 }
 

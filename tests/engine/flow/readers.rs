@@ -26,7 +26,7 @@ async fn a_watcher_gets_every_fact_in_order_and_is_told_to_start_again_when_it_l
                     }
                 }
                 Notice::Resync(_) => panic!("this reader keeps up"),
-                Notice::Pulse(_) | Notice::PlansReloaded => {}
+                Notice::Pulse(_) | Notice::PlansReloaded | Notice::Unusual => {}
             }
             let done = live.runs.values().any(|r| r.row.state.is_closed());
             if done {

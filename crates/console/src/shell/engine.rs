@@ -189,6 +189,7 @@ fn message(notice: Notice) -> Msg {
         Notice::Facts(facts) => Msg::Facts(facts),
         Notice::Pulse(pulse) => Msg::Pulse(pulse),
         Notice::PlansReloaded => Msg::PlansReloaded,
+        Notice::Unusual => Msg::Unusual,
         Notice::Resync(live) => Msg::Resync(live),
     }
 }

@@ -132,6 +132,8 @@ pub(crate) fn rows(shared: &Shared, pen: &mut Pen<'_>, area: Rect, window: &Wind
         let message = match &row.state {
             BillState::RetryAt { at, .. } if *at <= shared.now => shared.t().due.to_owned(),
             BillState::RetryAt { at, .. } => format!("{} {}", shared.t().due_in, format::clock(at.since(shared.now))),
+            // Nothing was said of it yet, and what will be is certain.
+            BillState::Waiting if row.will.is_some() => words::will(shared, row).unwrap_or_default(),
             state => words::message_said(shared, state),
         };
         // Which bill stands for it and how far it came, before what was said of it: the cause has a column of its own.
@@ -246,6 +248,10 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
         let by = words::who(shared, &before.by);
         let text = format!("{} {by}{}{}", texts.resolved_before, texts.colon, words::shown(&before.reason));
         pen.text(x, y, w, Role::Notice, &text);
+        y += 1;
+    }
+    if let Some(will) = words::will(shared, row).filter(|_| y < area.bottom()) {
+        pen.text(x, y, w, Role::Dim, &will);
         y += 1;
     }
     let message = words::message(&row.state);

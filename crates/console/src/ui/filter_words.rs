@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use skydeck_core::domain::bill::Will;
 use skydeck_core::domain::cause::{CauseInfo, CauseTable};
 use skydeck_core::domain::filter::values::{self, Stray, columns_of};
 use skydeck_core::domain::filter::{Filter, FilterError, FilterFault, Key, runs};
@@ -108,6 +109,10 @@ impl Names {
             Key::Env => Some(self.environments.iter().map(ToString::to_string).collect()),
             Key::State => Some(runs::every_state().map(str::to_owned).collect()),
             Key::Kind => Some(runs::every_kind().map(str::to_owned).collect()),
+            Key::Likely => {
+                let causes = self.values(causes, Key::Cause).unwrap_or_default();
+                Some(Will::NAMES.iter().map(|name| (*name).to_owned()).chain(causes).collect())
+            }
             Key::No | Key::Made | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => None,
         }
     }

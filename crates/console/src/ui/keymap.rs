@@ -78,6 +78,8 @@ pub enum Action {
     Into,
     NumberLeft,
     NumberRight,
+    Deny,
+    Forecast,
     Revision,
 }
 
@@ -130,7 +132,6 @@ const fn row(
 }
 
 use Scope as S;
-
 /// What begins a count out of the box. `#` is read "number" and was free on every pane; a digit begins with itself.
 const COUNT: &[&str] = &["#", "alt-1", "alt-2", "alt-3", "alt-4", "alt-5", "alt-6", "alt-7", "alt-8", "alt-9"];
 
@@ -165,6 +166,8 @@ pub const TABLE: &[Row] = &[
     row(Action::NumberRight, "number-right", &["l", "right"], &[S::Today], 10),
     row(Action::NumberLeft, "number-left", &["h", "left"], &[S::Today], 0),
     row(Action::Span, "span", &["t"], &[S::Today], 4),
+    row(Action::Deny, "no-alarm", &["!"], &[S::Today], 0),
+    row(Action::Forecast, "forecast", &["F"], &[S::Plans, S::Today], 0),
     row(Action::Run, "run", &["r"], &[S::Plans, S::Today], 1),
     row(Action::RunWith, "run-with", &["o"], &[S::Plans], 4),
     row(Action::Reload, "reload", &["f5"], &[S::Plans], 20),

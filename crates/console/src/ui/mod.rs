@@ -37,6 +37,7 @@ pub mod targets;
 pub mod theme_fault;
 mod tick;
 mod update;
+mod usual;
 mod view;
 mod views;
 mod window;

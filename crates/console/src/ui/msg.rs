@@ -59,6 +59,8 @@ pub enum Msg {
     Resync(Box<Live>),
     /// The plan directory was read again.
     PlansReloaded,
+    /// What stands out of plans from what is usual changed.
+    Unusual,
     /// An answer.
     Answered(Ticket, Result<Answer, String>),
     /// A receipt for an order.

@@ -37,6 +37,7 @@ pub(crate) enum Obstacle {
     NoBillOpen,
     NoCallHere,
     NothingResolved,
+    NoAlarmHere,
 }
 
 impl Obstacle {
@@ -76,6 +77,7 @@ impl Obstacle {
             Self::NotAPlan => "the numbers are in the rows of the plans; {} goes to the last row",
             Self::NoBillOpen => "no bill is open; {} finds one by its number",
             Self::NoCallHere => "this line has no request and response; {} shows those of all calls",
+            Self::NoAlarmHere => "what this row says is certain, or no alarm; {} goes to the first row",
             Self::NothingResolved => "nothing was resolved here; {} finds a resolved bill by its number",
         }
     }
@@ -108,6 +110,7 @@ impl Obstacle {
             Self::NotAPlan => "数字在方案各行；按 {} 到最后一行",
             Self::NoBillOpen => "没有打开单据；按 {} 按单号查找",
             Self::NoCallHere => "此行没有请求与响应；按 {} 展开全部",
+            Self::NoAlarmHere => "此行不是推测的告警；按 {} 到第一行",
             Self::NothingResolved => "此处没有办结过；按 {} 按单号查找已办结的单据",
         }
     }
@@ -127,7 +130,7 @@ impl Obstacle {
             Self::NothingToSelect => Action::PrevRun,
             Self::NoFilter | Self::NoColumns => Action::Filter,
             Self::FirstColumns => Action::ColumnsRight,
-            Self::NothingToCopy => Action::First,
+            Self::NothingToCopy | Self::NoAlarmHere => Action::First,
             Self::PlanUnusable => Action::Reload,
             Self::PlanNeverRan => Action::Run,
             Self::NothingHere => Action::Back,

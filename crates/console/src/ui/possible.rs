@@ -39,6 +39,7 @@ pub(crate) fn obstacle(desk: &Desk, action: Action) -> Option<Obstacle> {
             Some(state) => unless(!state.is_closed(), O::RunEnded),
             None => Some(if shared.run.is_some() { O::RunEnded } else { O::NoRun }),
         },
+        Action::Forecast => unless(shared.plan_row().is_some_and(|row| row.plan.is_ok()), O::NoPlan),
         Action::Pace | Action::Unlock => unless(desk.env().is_some(), O::NoEnvironment),
         Action::Retry | Action::Verify | Action::Resolve => unless(chosen(), O::NothingChosen),
         Action::Reopen => unless(pane.resolved().is_some() || !shared.own.to_reopen().is_empty(), O::NothingResolved),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::cause::CauseTable;
+use skydeck_core::domain::forecast::Due;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{
     Collected, Consent, PauseWhy, Probe, Revision, RunEnd, RunHead, RunKind, RunRow, RunState, Tally,
@@ -172,6 +173,22 @@ pub(crate) fn rate(lang: Lang, per_second: f64) -> String {
         format!("{per_second:.0}{}", t.per_s)
     } else {
         format!("{:.0}{}", per_second * 60.0, t.per_min)
+    }
+}
+
+/// When calls are done, on the clock of the screen: `done 14:05–14:20`, or not before when.
+pub(crate) fn due(shared: &Shared, due: &Due) -> String {
+    let t = shared.t();
+    let clock = |at: Ts| {
+        let (day, today) =
+            (format::local(at, shared.setup.zone, "%m-%d "), format::local(shared.now, shared.setup.zone, "%m-%d "));
+        let clock = format::local(at, shared.setup.zone, "%H:%M");
+        if day == today { clock } else { format!("{day}{clock}") }
+    };
+    match due.to {
+        None => fill(t.not_before, &[&clock(due.from)]),
+        Some(to) if clock(to) == clock(due.from) => fill(t.done_at, &[&clock(to)]),
+        Some(to) => fill(t.done_at, &[&format!("{}–{}", clock(due.from), clock(to))]),
     }
 }
 

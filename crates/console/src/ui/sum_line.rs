@@ -72,10 +72,13 @@ fn going(shared: &Shared, run: &RunLive) -> Vec<(Role, String)> {
         RunState::Working => {
             let speed = run.per_second(shared.now, 30);
             let mut text = run_words::rate(shared.lang, speed);
-            if let Some(left) = run_words::eta(row.to_call(), speed) {
+            // What this plan's past runs say is a range; before there are enough of them the rate of late is all there is.
+            let due = shared.pulse.due.iter().find(|due| due.run == row.head.id);
+            if let Some(left) = run_words::eta(row.to_call(), speed).filter(|_| due.is_none()) {
                 text = format!("{text}  {} {}", t.eta, format::age(left));
             }
             said.push((Role::Text, text));
+            said.extend(due.map(|due| (Role::Dim, run_words::due(shared, due))));
         }
         RunState::AwaitingApproval => {
             let key = shared.setup.keymap.key(Action::Approve);

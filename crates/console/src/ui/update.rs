@@ -71,6 +71,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             shared.outbox.hurry();
             shared.ask(Query::Environments, Asked::Environments, &mut effects);
         }
+        Msg::Unusual => {
+            shared.plans.spoil();
+            shared.outbox.hurry();
+            model.desk.panes.at_mut(Scope::Today).spoil();
+        }
         Msg::Answered(ticket, answer) => take_answer(model, ticket, answer),
         Msg::Receipt(ticket, receipt) => take_receipt(&mut model.desk, ticket, receipt),
         Msg::Done(Ok(text)) => shared.note(false, text),

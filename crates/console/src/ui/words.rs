@@ -430,3 +430,9 @@ pub(crate) fn refusal(shared: &Shared, why: &Refusal) -> String {
         }
     }
 }
+
+/// Why a bill that waits will be refused, where that is certain.
+pub(crate) fn will(shared: &Shared, row: &BillRow) -> Option<String> {
+    let label = |cause: &Cause| group(&shared.setup.causes, shared.lang, Slot::Failed, cause.as_str());
+    row.will.as_ref().map(|will| shown(&will.words(shared.lang.language(), &label)))
+}

@@ -20,7 +20,7 @@ const fn named(name: &'static str, en: &'static str, zh: &'static str) -> Verb {
     Verb { name, en, zh }
 }
 
-const VERBS: [Verb; 17] = [
+const VERBS: [Verb; 18] = [
     named("start", "run", "运行"),
     named("retry", "retry", "重试"),
     named("verify", "verify", "核实"),
@@ -38,6 +38,7 @@ const VERBS: [Verb; 17] = [
     named("lock", "lock", "恢复只读"),
     named("reload_plans", "reload", "重读方案"),
     named("take", "take", "接收记录"),
+    named("deny", "no alarm", "记为误报"),
 ];
 
 /// The words of a verb; `None` for one of a later program.

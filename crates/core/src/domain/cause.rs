@@ -55,6 +55,8 @@ pub mod known {
     pub const SAVED: &str = "saved";
     /// What is to be made could not be: nothing was sent.
     pub const MAPPING: &str = "mapping";
+    /// The period of its date is closed.
+    pub const PERIOD: &str = "period";
     /// Two records would be made under one key: nothing was sent for either.
     pub const SAME_KEY: &str = "same_key";
     /// What was sent is kept no longer, so that nothing can be compared with it: nothing was sent.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Role;
 use super::bounds;
 use super::filter::Filter;
+use super::forecast::Named;
 use super::handed_in::{MOST_ORDER, MOST_RECORDS};
 use super::ids::{CommandId, EnvId, PlanId, RunId, SessionId, SetHash, WorkKey};
 use super::plan::Plan;
@@ -137,6 +138,11 @@ pub enum Command {
     },
     /// Read the plan directory again.
     ReloadPlans,
+    /// What stands out of a plan is no alarm; who told it tells it later next time.
+    Deny {
+        /// What stands out.
+        alarm: Named,
+    },
     /// Keep records that somebody hands in for a plan; its next run takes them up. All of them or none.
     Take {
         /// Plan.
@@ -166,6 +172,7 @@ impl Command {
             | Self::AdoptServer { .. }
             | Self::Unlock { .. }
             | Self::Lock { .. }
+            | Self::Deny { .. }
             | Self::AcceptLog { .. } => false,
         }
     }
@@ -190,6 +197,7 @@ impl Command {
             Self::Lock { .. } => "lock",
             Self::ReloadPlans => "reload_plans",
             Self::Take { .. } => "take",
+            Self::Deny { .. } => "deny",
         }
     }
 }
@@ -333,6 +341,7 @@ pub fn needed(command: &Command, production: bool) -> Role {
         | Command::Unlock { .. }
         | Command::Lock { .. }
         | Command::Take { .. }
+        | Command::Deny { .. }
         | Command::ReloadPlans => Role::Operator,
     }
 }
@@ -386,6 +395,7 @@ impl Range {
 mod tests {
     use super::*;
     use crate::domain::bounds::{LIST, TEXT};
+    use crate::domain::forecast::What;
 
     #[test]
     fn every_order_asks_for_its_role_here_and_in_production() {
@@ -409,6 +419,11 @@ mod tests {
             (Command::Lock { env: env() }, operator, operator),
             (Command::ReloadPlans, operator, operator),
             (Command::Take { plan: PlanId::new("p"), records: Vec::new(), first: 1 }, operator, operator),
+            (
+                Command::Deny { alarm: Named { plan: PlanId::new("p"), what: What::Quiet, group: None } },
+                operator,
+                operator,
+            ),
             (Command::AdoptServer { env: env(), reason: reason() }, approver, approver),
             (Command::AcceptLog { reason: reason() }, approver, approver),
         ] {

@@ -195,6 +195,7 @@ mod tests {
             made: None,
             untold: false,
             resolved_before: None,
+            will: None,
         }
     }
 

@@ -9,6 +9,7 @@ use super::action_log::{LogPlace, LogWitness};
 use super::bill::Failure;
 use super::bill::{Found, Outcome, Rev, Slot};
 use super::cause::Cause;
+use super::forecast::Named;
 use super::handed_in::HandedIn;
 use super::ids::{CallId, CommandId, EnvId, Fid, PlanId, RunId, Seq, SetHash, WorkKey};
 use super::reason::Reason;
@@ -339,6 +340,16 @@ pub enum Event {
     /// A record was handed in for a plan. Moves nothing: the plan's next run takes it up.
     #[serde(rename = "~hi")]
     HandedIn(Box<HandedIn>),
+    /// A person said that what stands out of a plan is no alarm. Moves nothing: whoever follows what is usual learns from it.
+    #[serde(rename = "~na")]
+    AlarmDenied {
+        /// What stood out.
+        #[serde(rename = "a")]
+        alarm: Named,
+        /// Who said it.
+        #[serde(rename = "w")]
+        by: Who,
+    },
     /// The place of a fact that is kept no longer, so that every other fact keeps its own. Moves nothing.
     #[serde(rename = "~f")]
     Forgotten,
@@ -448,6 +459,7 @@ impl Event {
             | Self::Pruned(_)
             | Self::LogWitnessed(_)
             | Self::HandedIn(_)
+            | Self::AlarmDenied { .. }
             | Self::Forgotten => None,
             Self::Later(later) => later.run,
             Self::ActionTaken(entry) => entry.run,

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::PlanId;
+use super::ids::{PlanId, RunId};
 use super::time::Ts;
 
 /// Who says something.
@@ -190,7 +190,83 @@ pub enum Finding {
     },
 }
 
+/// What kind of thing stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Too little comes.
+    Quiet,
+    /// Too much comes.
+    Busy,
+    /// Too much is refused.
+    Failing,
+    /// Calls are slow.
+    Slow,
+    /// Unresolved bills become more.
+    Growing,
+}
+
+impl What {
+    /// The word used in the action log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Busy => "busy",
+            Self::Failing => "failing",
+            Self::Slow => "slow",
+            Self::Growing => "growing",
+        }
+    }
+}
+
+/// Something that stands out of a plan, named by whoever says that it is no alarm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Of which plan.
+    #[serde(rename = "p")]
+    pub plan: PlanId,
+    /// What.
+    #[serde(rename = "k")]
+    pub what: What,
+    /// Of what grows: column and cause.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl Named {
+    /// The name of a finding of a plan.
+    pub fn of(plan: &PlanId, finding: &Finding) -> Self {
+        let group = match finding {
+            Finding::Growing { group, .. } => Some(group.clone()),
+            Finding::Quiet { .. } | Finding::Busy { .. } | Finding::Failing { .. } | Finding::Slow { .. } => None,
+        };
+        Self { plan: plan.clone(), what: finding.what(), group }
+    }
+
+    /// Whether it is this one's name.
+    pub fn is(&self, finding: &Finding) -> bool {
+        *self == Self::of(&self.plan, finding)
+    }
+
+    /// As the action log has it.
+    pub fn words(&self) -> String {
+        let group = self.group.as_deref().unwrap_or_default();
+        [self.what.word(), group].join(" ").trim_end().to_owned()
+    }
+}
+
 impl Finding {
+    /// What kind of thing it is.
+    pub fn what(&self) -> What {
+        match self {
+            Self::Quiet { .. } => What::Quiet,
+            Self::Busy { .. } => What::Busy,
+            Self::Failing { .. } => What::Failing,
+            Self::Slow { .. } => What::Slow,
+            Self::Growing { .. } => What::Growing,
+        }
+    }
+
     /// The kind of alert it is.
     pub fn alert(&self) -> &'static str {
         match self {
@@ -243,6 +319,18 @@ pub struct Silent {
     pub since: Ts,
     /// How often it was due until now.
     pub times: u32,
+}
+
+/// When the calls of a run that is worked on are done: nine of ten such ranges hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Run.
+    pub run: RunId,
+    /// Not before.
+    pub from: Ts,
+    /// Not after; absent where that is too uncertain to be of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Ts>,
 }
 
 /// What is said of a plan.

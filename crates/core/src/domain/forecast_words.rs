@@ -2,7 +2,7 @@
 //!
 //! Invariant: a range or a count stands in every sentence; times and causes are worded by whoever shows them.
 
-use super::forecast::{DayKind, Finding, Forecaster, Found, Standing, Usual};
+use super::forecast::{DayKind, Finding, Forecaster, Found, Record, Standing, Usual};
 use super::language::Language;
 use super::time::Ts;
 
@@ -117,6 +117,36 @@ pub fn found(says: &Says<'_>, found: &Found) -> String {
     }
 }
 
+/// How a forecaster did in the last 30 days; `None` where there was nothing to be right or wrong about.
+pub fn record(lang: Language, by: Forecaster, record: &Record) -> Option<String> {
+    let Record { asked, inside, gain, alarms, denied } = *record;
+    let en = lang == Language::En;
+    let mut parts = Vec::new();
+    if asked > 0 {
+        let than = match (by, en) {
+            (Forecaster::Done, true) => "waiting / rate",
+            (Forecaster::Done, false) => "待处理/速率",
+            (_, true) => "the same hour of the week",
+            (_, false) => "同一星期同一小时的均值",
+        };
+        let (sign, by) = (if gain < 0 { '-' } else { '+' }, gain.unsigned_abs());
+        let gain = format!("{sign}{}.{:03}", by / 1000, by % 1000);
+        parts.push(if en {
+            format!("range held in {inside} of {asked}, beside {than} {gain}")
+        } else {
+            format!("范围成立 {inside}/{asked}，与{than}相比 {gain}")
+        });
+    }
+    if alarms > 0 {
+        parts.push(if en {
+            format!("alarms {alarms}, said to be none {denied}")
+        } else {
+            format!("告警 {alarms} 次，其中误报 {denied} 次")
+        });
+    }
+    (!parts.is_empty()).then(|| parts.join(lang.t("; ", "；")))
+}
+
 /// Whether a forecaster speaks, and why not.
 pub fn standing(lang: Language, standing: Standing) -> String {
     match (standing, lang) {
@@ -180,6 +210,14 @@ mod tests {
         let learning = Standing::Learning { runs: 41, of: 60, days: 10, of_days: 10 };
         assert_eq!(standing(Language::En, learning), "learning: 41 of 60 runs, 10 of 10 days");
         assert_eq!(standing(Language::Zh, learning), "数据积累中：41/60 次，10/10 天");
+        let did = Record { asked: 180, inside: 162, gain: -35, alarms: 2, denied: 1 };
+        let said = record(Language::En, Forecaster::Found, &did).unwrap();
+        assert_eq!(
+            said,
+            "range held in 162 of 180, beside the same hour of the week -0.035; alarms 2, said to be none 1"
+        );
+        assert!(record(Language::Zh, Forecaster::Done, &did).unwrap().contains("162/180"));
+        assert_eq!(record(Language::En, Forecaster::Silence, &Record::default()), None, "nothing to say");
         let range = Usual { low: 60, mean: 85, high: 110, day: DayKind::MonthEnd, blind: true };
         assert_eq!(usual(Language::Zh, &range), "通常 60–110（月末，日历中没有本年节假日）");
     }

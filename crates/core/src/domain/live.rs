@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::bill::{Outcome, Slot};
 use super::cause::Cause;
 use super::event::{Event, Fact};
+use super::forecast::Due;
 use super::ids::{EnvId, Fid, PlanId, RunId, Seq};
 use super::reason::Reason;
 use super::run::{Mark, RunHead, RunRow, RunState, Tally};
@@ -328,6 +329,9 @@ impl Live {
 pub struct Pulse {
     /// Per environment.
     pub envs: Vec<EnvPulse>,
+    /// When the calls of runs are done, of those where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<Due>,
     /// Our wall time when it was taken.
     pub at: Ts,
 }

@@ -10,7 +10,7 @@ use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
 use super::filter::Filter;
-use super::forecast::Forecasts;
+use super::forecast::{Forecasts, PlanForecast};
 use super::ids::{EnvId, PlanId, PlanRev, RunId, Seq, WorkKey};
 use super::plan::Plan;
 use super::reach::PlanReach;
@@ -234,6 +234,9 @@ pub struct PlanRow {
     pub next: Option<Ts>,
     /// Unresolved bills of this plan.
     pub unresolved: u64,
+    /// What is usual for it, and what stands out; absent where nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Box<PlanForecast>>,
 }
 
 impl PlanRow {

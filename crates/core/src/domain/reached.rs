@@ -136,6 +136,7 @@ mod tests {
             open_since: None,
             untold: false,
             resolved_before: None,
+            will: None,
         }
     }
 

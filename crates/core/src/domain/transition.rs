@@ -195,6 +195,7 @@ pub fn transition(event: &Event) -> Change<'_> {
         | Event::ActionTaken(_)
         | Event::LogWitnessed(_)
         | Event::HandedIn(_)
+        | Event::AlarmDenied { .. }
         | Event::Forgotten => Change::Nothing,
     }
 }

@@ -74,6 +74,7 @@ fn the_mark_is_used_only_while_a_sweep_is_not_due() {
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),

@@ -106,6 +106,7 @@ fn keep<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, fact: &Fact) -> Result<(), St
         | Event::LedgerReopened { .. }
         | Event::Pruned(_)
         | Event::Later(_)
+        | Event::AlarmDenied { .. }
         | Event::Forgotten => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{DictNo, RunNo};
 use skydeck_core::domain::bill::Rendered;
-use skydeck_core::domain::bill::{BillState, Found, Outcome, Rev};
+use skydeck_core::domain::bill::{BillState, Found, Outcome, Rev, Will};
 use skydeck_core::domain::erp_status::Heard;
 use skydeck_core::domain::ids::{Fid, RecordKey};
 use skydeck_core::domain::run::{BillRow, Collected, Consent, Flag, RunHead, RunRow, RunState, Tally};
@@ -138,6 +138,9 @@ pub struct BillRec {
     /// The run took it up from the ledger, and the plan's filter left it out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub y: bool,
+    /// Why it will be refused, as far as that was certain when it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wl: Option<Box<Will>>,
     /// Approver when found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub b: Option<String>,
@@ -196,6 +199,7 @@ impl BillRec {
             e: found.approved.clone(),
             x: found.absent,
             y: found.outside,
+            wl: found.will.clone(),
             k: if column.is_none() { found.marked.clone() } else { None },
             m: column,
             l: None,
@@ -212,6 +216,7 @@ impl BillRec {
             probe: None,
             absent: self.x,
             outside: self.y,
+            will: self.wl.clone(),
             body: self.r.as_ref().map(|frozen| Box::new(frozen.0.clone())),
             looked: None,
             lines: Vec::new(),
@@ -228,6 +233,7 @@ impl BillRec {
 
     /// The row readers see. `untold`: its run closed without anybody approving it.
     pub fn row(self, head: &RunHead, fid: Fid, untold: bool) -> BillRow {
+        let will = self.wl.filter(|_| self.s.outcome().is_none());
         BillRow {
             run: head.id,
             plan: head.plan.clone(),
@@ -247,6 +253,7 @@ impl BillRec {
             open_since: None,
             untold,
             resolved_before: None,
+            will,
         }
     }
 

@@ -52,17 +52,17 @@ texts! {
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked confirm_nothing confirm_read confirm_record
     bodies bodies_first bodies_none bodies_title by_key unmade same_key not_compared
     confirm_title confirm_yes count count_none counted_first
-    counting decline_short decline_what declined due due_in eligible engine_gone environment erp_clock eta ev_approved ev_deferred ev_next_step
+    counting decline_short decline_what declined denied due due_in eligible engine_gone environment done_at not_before erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
-    form_do form_next format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
+    form_do form_next forecast_title forecast_behind forecast_none forecast_no_alarm forecast_keys format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked
     log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
-    no_default no_later no_run no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint listed listed_unknown listed_outside odd_answer
+    no_default no_later no_run no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint likely listed listed_unknown listed_outside odd_answer
     older_left_out oldest open operation pace pace_set pace_title palette_none palette_title paste_cut paste_too_long path path_wanted pause_breaker
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap
@@ -79,7 +79,7 @@ texts! {
     step_audit step_fetch step_n step_operate step_push step_save step_send step_submit step_verify stop_title stop_what stop_what_2
     stopping submitted_first sum sweep sweep_hint thaw_short too_small trying unknown untold nothing_read run_collected collects collected_sum untold_sum unknown_old unknown_short unlock_title unlock_what
     unlocked until until_hint unresolved_n verified verify_title verify_do verify_nothing verify_what waiting waiting_short waved which
-    will_verify
+    will_fail will_verify
     write
 }
 

@@ -175,6 +175,7 @@ mod tests {
             made: None,
             untold: false,
             resolved_before: None,
+            will: None,
         };
         (Cursor(fid.to_string()), row)
     }

@@ -7,7 +7,8 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
-use skydeck_core::domain::bill::Sight;
+use skydeck_core::domain::bill::{Sight, Slot};
+use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::ids::SetHash;
 use skydeck_core::domain::listed::Listed;
 use skydeck_core::domain::operation::Operation;
@@ -94,6 +95,7 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
     if let Some(n) = plan.and_then(|plan| Operation::of(plan).submitted_first(&set.by_status)) {
         lines.push(vec![(Role::Text, fill(t.submitted_first, &[&format::count(n)]))]);
     }
+    lines.extend(refused(shared, set));
     lines.extend(to_make(shared, set));
     if set.carried > 0 {
         lines.push(vec![label(t.carried), (Role::Text, format::count(set.carried))]);
@@ -111,6 +113,21 @@ fn bills(shared: &Shared, row: &RunRow, set: &Collected) -> Vec<Line> {
         lines.push(vec![(Role::Warning, words)]);
     }
     lines
+}
+
+/// Which of them will be refused, where that is certain, by the cause: dim, as all that is still to come.
+fn refused(shared: &Shared, set: &Collected) -> Option<Line> {
+    let n: u64 = set.will.iter().map(|(_, n)| n).sum();
+    let cause = |(cause, n): &(Cause, u64)| {
+        format!(
+            "{} {}",
+            words::group(&shared.setup.causes, shared.lang, Slot::Failed, cause.as_str()),
+            format::count(*n)
+        )
+    };
+    let causes: Vec<String> = set.will.iter().map(cause).collect();
+    let dot = format!(" {} ", shared.setup.glyphs.dot);
+    (n > 0).then(|| vec![(Role::Dim, fill(shared.t().will_fail, &[&format::count(n), &causes.join(&dot)]))])
 }
 
 /// Lines that the names of one kind may take; the verb and the run's JSON have all that are kept.

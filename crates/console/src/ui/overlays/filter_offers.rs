@@ -9,6 +9,7 @@ use crate::ui::filter_words::cause_said;
 use crate::ui::keymap::Scope;
 use crate::ui::shared::Shared;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::cause::known;
 use skydeck_core::domain::filter::{Ask, Key, Moment, NAMED, Named, Word, fold_label, key_called, runs};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::language::Language;
@@ -231,6 +232,7 @@ fn values(
         Key::Env => names.environments.iter().map(ToString::to_string).collect(),
         Key::State => runs::states(lang).map(str::to_owned).collect(),
         Key::Kind => runs::kinds(lang).map(str::to_owned).collect(),
+        Key::Likely => vec![lang.t("fail", "失败").to_owned(), known::PERIOD.to_owned()],
         // Any: the bills of which one was made.
         Key::Made => vec!["*".to_owned()],
         Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => Vec::new(),

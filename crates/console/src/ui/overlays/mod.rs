@@ -30,6 +30,7 @@ pub mod dialog;
 pub mod filter;
 mod filter_offers;
 mod find;
+mod forecast;
 mod form;
 mod forms;
 mod handover;
@@ -65,6 +66,7 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
         Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, awaiting(desk)?)?)),
         Action::Columns => |desk, _, _| Some(Box::new(columns::Chooser::open(desk)?)),
+        Action::Forecast => |desk, _, effects| Some(Box::new(forecast::Forecast::open(desk, effects)?)),
         Action::Compare => |desk, _, _| Some(Box::new(compare::Compare::open(desk)?)),
         Action::Stop => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Stop(desk.shared.run?), desk.shared.now))),
         Action::Quit => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Quit, desk.shared.now))),

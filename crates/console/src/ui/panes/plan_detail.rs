@@ -8,7 +8,9 @@ use crate::ui::list::heading;
 use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
+use crate::ui::usual;
 use crate::ui::words;
+use skydeck_core::domain::forecast_words;
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::{Origin, Plan};
@@ -107,18 +109,9 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
         None => vec![(Role::Dim, texts.mark_none.to_owned())],
     };
     line(texts.mark, mark);
-    let next = match (row.next, &plan.policy.schedule) {
-        (Some(at), Some(schedule)) => format!(
-            "{} {}  {}",
-            format::when(at, shared.now, shared.setup.zone),
-            format::zone(shared.setup.zone),
-            words::shown(&schedule.cron)
-        ),
-        (_, Some(plan)) => words::shown(&plan.cron),
-        (Some(at), None) => format::when(at, shared.now, shared.setup.zone),
-        (None, None) => texts.next_none.to_owned(),
-    };
-    line(texts.next, vec![(Role::Text, next)]);
+    for (name, pieces) in ahead(shared, row, plan, w) {
+        line(name, pieces);
+    }
     if row.hazards > 0 {
         let text = format!(
             "{} {}",
@@ -134,6 +127,34 @@ fn facts(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
     let filter = words::shown(listed.as_ref().unwrap_or(&plan.source.filter));
     for (i, text) in shared.setup.glyphs.wrap(&filter, usize::from(w), 4).iter().enumerate() {
         line(if i == 0 { texts.filter_label } else { "" }, vec![(Role::Dim, text.clone())]);
+    }
+    lines
+}
+
+/// When it runs next, what that usually finds, and what stands out; in lines of at most `w` cells besides the name.
+fn ahead(shared: &Shared, row: &PlanRow, plan: &Plan, w: u16) -> Vec<Line> {
+    let (texts, lang) = (shared.t(), shared.lang.language());
+    let next = match (row.next, &plan.policy.schedule) {
+        (Some(at), Some(schedule)) => format!(
+            "{} {}  {}",
+            format::when(at, shared.now, shared.setup.zone),
+            format::zone(shared.setup.zone),
+            words::shown(&schedule.cron)
+        ),
+        (_, Some(plan)) => words::shown(&plan.cron),
+        (Some(at), None) => format::when(at, shared.now, shared.setup.zone),
+        (None, None) => texts.next_none.to_owned(),
+    };
+    let said = row.forecast.as_ref();
+    let usual = said.and_then(|said| said.next.as_ref());
+    let usual = usual.map(|(_, usual)| format!("  {}", forecast_words::usual(lang, usual)));
+    let mut lines = vec![(texts.next, vec![(Role::Text, next), (Role::Dim, usual.unwrap_or_default())])];
+    for found in said.map_or(&[][..], |said| &said.found) {
+        let alert = forecast_words::alert(lang, &found.finding);
+        let text = format!("{alert}{}{}", texts.colon, usual::finding(shared, found, true));
+        for (i, text) in shared.setup.glyphs.wrap(&text, usize::from(w), 3).into_iter().enumerate() {
+            lines.push((if i == 0 { texts.likely } else { "" }, vec![(Role::Dim, text)]));
+        }
     }
     lines
 }

@@ -156,13 +156,17 @@ impl Pane for Plans {
                 Err(problem) => words::shown(problem.id.as_str()),
             };
             let open = if row.unresolved > 0 { format::count(row.unresolved) } else { String::new() };
+            // Certain first, then what is only likely.
+            let likely = row.forecast.as_ref().is_some_and(|said| !said.found.is_empty());
             let hazard = if row.hazards > 0 { pen.glyphs.hazard } else { "" };
+            let mark_role = if row.hazards > 0 { Role::Warning } else { Role::Dim };
+            let marks = format!("{hazard}{}", if likely { "?" } else { "" });
             let mut cells = vec![
                 Cell::new(state, role, format!("{glyph} {word}")),
                 Cell::new(0, Role::Text, name).key(),
                 Cell::new(trend, Role::Text, ""),
                 Cell::new(unresolved, Role::Failed, open).right(),
-                Cell::new(2, Role::Warning, hazard),
+                Cell::new(2, mark_role, marks),
             ];
             if wide || area.width >= 70 {
                 let next = row.next.map(|at| format::when(at, shared.now, shared.setup.zone)).unwrap_or_default();

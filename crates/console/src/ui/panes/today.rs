@@ -21,8 +21,9 @@ use crate::ui::shared::Shared;
 use crate::ui::shared::outbox::Sent;
 use crate::ui::words;
 use skydeck_core::domain::command::{Command, StartParams};
-use skydeck_core::domain::event::Fact;
+use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::forecast::Named;
 use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::run::RunState;
@@ -98,7 +99,7 @@ impl Today {
 
     /// Puts the cursor on a line; the plan of it is the one that other panes show.
     fn stand_on(&mut self, shared: &mut Shared, place: &Place) {
-        if let Place::Alarm(plan) | Place::Plan(plan) = place {
+        if let Place::Alarm(plan) | Place::Plan(plan) | Place::Unusual(plan, _) = place {
             shared.plan = Some(plan.clone());
         }
         self.at = Some(place.clone());
@@ -121,6 +122,13 @@ impl Today {
             _ => return None,
         };
         day.plans.iter().find(|plan| plan.plan == *id && plan.problem.is_none()).map(|plan| plan.plan.clone())
+    }
+
+    /// What stands out, where that is the row's.
+    fn alarm_here(&self, shared: &Shared) -> Option<Named> {
+        let Line::Unusual(i, n) = self.line_here(shared)? else { return None };
+        let plan = self.day.as_ref()?.plans.get(i)?;
+        today_lines::findings(plan).get(n).map(|found| Named::of(&plan.plan, &found.finding))
     }
 
     /// Moves among the numbers of a plan's row.
@@ -261,6 +269,7 @@ impl Pane for Today {
             }
             Action::Open => self.target(shared).is_some(),
             Action::NumberLeft | Action::NumberRight => matches!(self.line_here(shared), Some(Line::Plan(_))),
+            Action::Deny => self.alarm_here(shared).is_some(),
             _ => true,
         }
     }
@@ -270,6 +279,7 @@ impl Pane for Today {
             Action::Run if self.plan_here(shared).is_some() => Obstacle::PlanRuns,
             Action::Run => Obstacle::NoPlan,
             Action::NumberLeft | Action::NumberRight => Obstacle::NotAPlan,
+            Action::Deny => Obstacle::NoAlarmHere,
             _ => Obstacle::NothingHere,
         }
     }
@@ -280,6 +290,11 @@ impl Pane for Today {
             Action::Run => {
                 let start = |plan| Done::Order(Command::Start { plan, params: StartParams::default() }, Sent::Opens);
                 return self.plan_here(shared).map_or(Done::Here, start);
+            }
+            Action::Deny => {
+                let said = Sent::Said(shared.t().denied);
+                let order = |alarm| Done::Order(Command::Deny { alarm }, said);
+                return self.alarm_here(shared).map_or(Done::Here, order);
             }
             Action::NumberLeft => self.beside(shared, false),
             Action::NumberRight => self.beside(shared, true),
@@ -362,7 +377,8 @@ impl Pane for Today {
         }
     }
 
-    fn fact(&mut self, _shared: &Shared, _fact: &Fact, change: &Change<'_>) {
+    fn fact(&mut self, _shared: &Shared, fact: &Fact, change: &Change<'_>) {
+        self.stale |= matches!(fact.event, Event::AlarmDenied { .. });
         // Calls and reads change no number here.
         self.stale |= matches!(
             change,

@@ -9,10 +9,10 @@ use crate::ui::list::heading;
 use crate::ui::run_words::{self, consent};
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
+use crate::ui::usual::{self, moment};
 use crate::ui::words;
 use skydeck_core::domain::bill::Slot;
-use skydeck_core::domain::forecast::Found;
-use skydeck_core::domain::forecast_words::{self, Says};
+use skydeck_core::domain::forecast_words;
 use skydeck_core::domain::hours::Counts;
 use skydeck_core::domain::ids::EnvId;
 use skydeck_core::domain::time::Ts;
@@ -76,7 +76,7 @@ pub(super) fn in_full(shared: &Shared, day: &Today, line: &Line) -> Option<(Stri
     if let Line::Unusual(i, n) = line {
         let plan = day.plans.get(*i)?;
         let found = findings(plan).get(*n)?;
-        return Some((words::plan_name(shared, &plan.plan, &plan.name), finding_words(shared, found, true)));
+        return Some((words::plan_name(shared, &plan.plan, &plan.name), usual::finding(shared, found, true)));
     }
     if let Line::Group(i) = line {
         let group = &day.groups.get(*i)?.group;
@@ -176,27 +176,12 @@ fn unusual(shared: &Shared, day: &Today, (i, n): (usize, usize)) -> Option<Vec<C
         Cell::new(1, Role::Dim, "?"),
         Cell::new(kind_width(shared), Role::Dim, forecast_words::alert(lang, &found.finding)),
         Cell::new(20, Role::Text, words::plan_name(shared, &plan.plan, &plan.name)).key(),
-        Cell::new(0, Role::Dim, finding_words(shared, found, false)),
+        Cell::new(0, Role::Dim, usual::finding(shared, found, false)),
         Cell::new(11, Role::Dim, moment(shared, found.finding.since())).right(),
     ])
 }
 
-/// A finding in a sentence; `whole`: with who says it and how often that was wrong.
-fn finding_words(shared: &Shared, found: &Found, whole: bool) -> String {
-    let time = |at| moment(shared, at);
-    let cause = |name: &str| words::group(&shared.setup.causes, shared.lang, Slot::Failed, name);
-    let says = Says { lang: shared.lang.language(), time: &time, cause: &cause };
-    if whole { forecast_words::found(&says, found) } else { forecast_words::finding(&says, &found.finding) }
-}
-
-/// A moment: today the time, else the date with it.
-fn moment(shared: &Shared, at: Ts) -> String {
-    let zone = shared.setup.zone;
-    let day = |at| format::local(at, zone, "%Y-%m-%d");
-    if day(at) == day(shared.now) { format::local(at, zone, "%H:%M") } else { format::when(at, shared.now, zone) }
-}
-
-/// The same in five cells.
+/// A moment in five cells.
 fn moment_short(shared: &Shared, at: Option<Ts>) -> String {
     let zone = shared.setup.zone;
     let day = |at| format::local(at, zone, "%Y-%m-%d");

@@ -54,11 +54,13 @@ pub(crate) enum Asked {
     Reach,
     /// What is to be made.
     Bodies,
+    /// What is usual for a plan.
+    Forecast,
 }
 
 impl Asked {
     /// Questions of what lies over a pane.
-    pub const OF_OVERLAYS: [Self; 10] = [
+    pub const OF_OVERLAYS: [Self; 11] = [
         Self::Counting,
         Self::Begins,
         Self::Revisions,
@@ -69,6 +71,7 @@ impl Asked {
         Self::Find,
         Self::Reach,
         Self::Bodies,
+        Self::Forecast,
     ];
 }
 

@@ -4,11 +4,13 @@ mod body;
 mod laid_out;
 mod outcome;
 mod slot;
+mod will;
 
 pub use body::{Rendered, Sight};
 pub use laid_out::laid_out;
 pub use outcome::{Failure, Outcome, Skip, Unknown, UnknownWhy};
 pub use slot::Slot;
+pub use will::Will;
 
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +151,9 @@ pub struct Found {
     /// The run took it up from the ledger, and the plan's filter leaves it out as it is now.
     #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
+    /// Why it will be refused, where that is certain.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub will: Option<Box<Will>>,
     /// What is to be made of it, where the plan makes bills.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<Rendered>>,

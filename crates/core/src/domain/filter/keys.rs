@@ -2,11 +2,11 @@
 //!
 //! Invariant: a name means one key; where a plan labels a column by a key's name, that column is meant.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::when::{Moment, half_width};
 use super::{About, like, runs};
-use crate::domain::bill::{BillState, Outcome};
+use crate::domain::bill::{BillState, Outcome, Will};
 use crate::domain::erp_status::After;
 use crate::domain::language::Language;
 use crate::domain::operation_words;
@@ -46,6 +46,8 @@ pub enum Key {
     State,
     /// Of what kind the run is, and whether the clock started it.
     Kind,
+    /// What is certain or likely of a bill that waits.
+    Likely,
 }
 
 /// What a name of the language asks.
@@ -105,6 +107,7 @@ pub const NAMED: &[Named] = &[
     named(Ask::Words(Key::Code), &["code"], &["错误码"]),
     named(Ask::Words(Key::State), &["state"], &["运行状态"]),
     named(Ask::Words(Key::Kind), &["kind"], &["运行类型", "类型"]),
+    named(Ask::Words(Key::Likely), &["likely"], &["可能"]),
 ];
 
 /// The key of a name, whatever its letter case.
@@ -140,8 +143,8 @@ impl Key {
             Self::No => like(&row.no, word),
             Self::Made => row.made.as_ref().is_some_and(|made| like(&made.no, word)),
             Self::Fid => like(row.fid().as_str(), word),
-            Self::Org => columns(row, about, &labels_of(self), "org").any(|value| like(value, word)),
-            Self::Customer => columns(row, about, &labels_of(self), "cust").any(|value| like(value, word)),
+            Self::Org => columns(&row.columns, about, &labels_of(self), "org").any(|value| like(value, word)),
+            Self::Customer => columns(&row.columns, about, &labels_of(self), "cust").any(|value| like(value, word)),
             Self::Plan => like(row.plan.as_str(), word),
             Self::Run => begins_with(&row.run.to_string(), word),
             Self::Code => match row.state.outcome() {
@@ -151,6 +154,9 @@ impl Key {
             Self::Who => about.by.is_some_and(|by| by.names().iter().any(|name| like(name, word))),
             Self::Env => like(row.record().env.as_str(), word),
             Self::State => about.state.is_some_and(|(state, tally)| runs::stands(state, tally, word)),
+            Self::Likely => row.will.as_ref().is_some_and(|will| {
+                Will::NAMES.iter().any(|name| like(name, word)) || like(will.cause().as_str(), word)
+            }),
             Self::Kind => about.head.is_some_and(|head| runs::is_kind(head, word)),
         }
     }
@@ -185,18 +191,18 @@ pub fn fold_label(label: &str) -> String {
 
 /// Values of the columns labelled so; where the plan labels none so, of those whose name holds a part.
 fn columns<'a>(
-    row: &'a BillRow,
+    all: &'a [String],
     about: &'a About<'_>,
     labels: &[&str],
     part: &'a str,
 ) -> Box<dyn Iterator<Item = &'a str> + 'a> {
     let is_labelled = |at: usize| about.labels.get(at).is_some_and(|label| labels.contains(&label.as_str()));
-    let labelled: Vec<usize> = (0..row.columns.len()).filter(|at| is_labelled(*at)).collect();
+    let labelled: Vec<usize> = (0..all.len()).filter(|at| is_labelled(*at)).collect();
     if labelled.is_empty() {
-        let named = about.names.iter().zip(&row.columns).filter(move |(name, _)| holds_part(name, part));
+        let named = about.names.iter().zip(all).filter(move |(name, _)| holds_part(name, part));
         return Box::new(named.map(|(_, value)| value.as_str()));
     }
-    Box::new(labelled.into_iter().filter_map(|at| row.columns.get(at)).map(String::as_str))
+    Box::new(labelled.into_iter().filter_map(|at| all.get(at)).map(String::as_str))
 }
 
 /// Whether a name holds a part of lower-case ASCII.
@@ -217,15 +223,23 @@ pub(super) fn labelled<'a>(row: &'a BillRow, about: &'a About<'_>, label: &'a st
 const DATE_LABELS: [&str; 4] = ["日期", "单据日期", "date", "billdate"];
 
 /// The bill's own dates: of the column labelled so, else of `FDate`, else of all that are named a date.
-pub(super) fn dates<'a>(row: &'a BillRow, about: &'a About<'_>) -> impl Iterator<Item = NaiveDateTime> + 'a {
+pub(super) fn dates<'a>(all: &'a [String], about: &'a About<'_>) -> impl Iterator<Item = NaiveDateTime> + 'a {
     let own = about.names.iter().position(|name| name.eq_ignore_ascii_case("FDate"));
     let is_labelled = about.labels.iter().any(|label| DATE_LABELS.contains(&label.as_str()));
-    let own = own.filter(|_| !is_labelled).and_then(|at| row.columns.get(at)).map(String::as_str);
+    let own = own.filter(|_| !is_labelled).and_then(|at| all.get(at)).map(String::as_str);
     let values: Box<dyn Iterator<Item = &str>> = match own {
         Some(value) => Box::new(std::iter::once(value)),
-        None => columns(row, about, &DATE_LABELS, "date"),
+        None => columns(all, about, &DATE_LABELS, "date"),
     };
     values.filter_map(ErpDate::written)
+}
+
+/// The day and the organisation of a bill by its columns; none where several days are told.
+pub fn day_and_org(all: &[String], about: &About<'_>) -> Option<(NaiveDate, String)> {
+    let mut days = dates(all, about).map(|at| at.date());
+    let day = days.next().filter(|day| days.all(|other| other == *day))?;
+    let org = columns(all, about, &labels_of(Key::Org), "org").next().unwrap_or_default();
+    Some((day, org.to_owned()))
 }
 
 /// When it was first seen unresolved: of an entry of the ledger the time it stands there since, elsewhere that of the outcome.

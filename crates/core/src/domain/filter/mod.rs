@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use keys::{Ask, Key, NAMED, Named, fold_label, key_called, labels_of};
+pub use keys::{Ask, Key, NAMED, Named, day_and_org, fold_label, key_called, labels_of};
 use values::Stray;
 pub use wanted::{Size, Wanted};
 pub use when::{Moment, Point, Span, Word};
@@ -89,6 +89,11 @@ pub struct About<'a> {
 }
 
 impl<'a> About<'a> {
+    /// Of columns alone.
+    pub fn columns(names: &'a [String], labels: &'a [String]) -> Self {
+        Self { names, labels, opened: Ts(0), by: None, head: None, state: None }
+    }
+
     /// Of a run, with the labels of its plan.
     pub fn run(head: &'a RunHead, labels: &'a [String]) -> Self {
         Self { names: &head.columns, labels, opened: head.opened, by: Some(&head.by), head: Some(head), state: None }
@@ -300,7 +305,7 @@ impl Test {
                 keys::labelled(row, about, label).any(|value| words.iter().any(|word| word.holds(value, now)))
             }
             Self::When(Moment::Bill, spans) => {
-                keys::dates(row, about).any(|date| spans.iter().any(|span| span.holds_date(date, now)))
+                keys::dates(&row.columns, about).any(|date| spans.iter().any(|span| span.holds_date(date, now)))
             }
             Self::When(Moment::Run, spans) => spans.iter().any(|span| span.holds(about.opened, now)),
             Self::When(Moment::Since, spans) => {

@@ -21,6 +21,7 @@ impl Key {
             | Self::Fid
             | Self::Org
             | Self::Customer
+            | Self::Likely
             | Self::Code => false,
         }
     }
@@ -43,6 +44,7 @@ impl Key {
             | Self::Fid
             | Self::Org
             | Self::Customer
+            | Self::Likely
             | Self::Code => false,
         }
     }

@@ -261,6 +261,11 @@ pub enum Reason {
     HandedInBad { nth: u64, why: BadRecord },
     /// None of the bills of an order that re-opens was resolved.
     NotResolved {},
+    /// Nothing stands out of a plan that could be said to be no alarm.
+    NoSuchAlarm {
+        /// Plan.
+        plan: PlanId,
+    },
     /// Nothing matched; what was left out, counted.
     NothingMatches { left_out: Vec<(LeftOut, u64)> },
 }

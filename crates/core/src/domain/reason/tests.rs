@@ -207,6 +207,7 @@ fn of_the_log() -> Vec<Reason> {
         Reason::HandedInBad { nth: 3, why: BadRecord::BadId(256) },
         Reason::HandedInBad { nth: 3, why: BadRecord::TwoLists { one: "a".into(), other: "b".into() } },
         Reason::NotResolved {},
+        Reason::NoSuchAlarm { plan: PlanId::new("p") },
         Reason::NothingMatches { left_out: Vec::new() },
         Reason::NothingMatches { left_out: LEFT_OUT.map(|why| (why, 2)).to_vec() },
     ]

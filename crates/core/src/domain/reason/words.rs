@@ -423,6 +423,9 @@ sentences! { |label|
     R::NotResolved {} =>
         "none of these bills is resolved: there is no entry to put back",
         "所指单据均未办结，没有可撤销的办结";
+    R::NoSuchAlarm { plan } =>
+        format!("nothing stands out of plan {plan} that could be no alarm: somebody said so before, or it is as usual again"),
+        format!("方案 {plan} 当前没有可标为误报的推测：可能已有人标记，或已恢复平常");
     R::NothingMatches { left_out } =>
         match left_out.as_slice() {
             [] => "no unresolved bill matches".to_owned(),

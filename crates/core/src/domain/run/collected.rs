@@ -70,6 +70,9 @@ pub struct Collected {
     /// Of records that are handed in: the place of the last one that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upto: Option<Seq>,
+    /// Bills of it that will be refused, by the cause, where that is certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub will: Vec<(Cause, u64)>,
 }
 
 /// A bill that is tried unchanged.

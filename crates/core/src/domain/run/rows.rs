@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::collected::{Collected, Consent};
 use super::tally::{Tally, is_zero};
 use super::{Flag, RunEnd, RunHead, RunKind, RunState};
-use crate::domain::bill::{BillState, Rev};
+use crate::domain::bill::{BillState, Rev, Will};
 use crate::domain::erp_status::Heard;
 use crate::domain::ids::{Fid, PlanId, RecordKey, RunId, WorkKey};
 use crate::domain::step::Made;
@@ -61,6 +61,9 @@ pub struct BillRow {
     /// A person had resolved it before it changed and became an entry again (ledger rows).
     #[serde(rename = "z", default, skip_serializing_if = "Option::is_none")]
     pub resolved_before: Option<Box<Closing>>,
+    /// Why it will be refused, as long as it waits and where that is certain.
+    #[serde(rename = "wl", default, skip_serializing_if = "Option::is_none")]
+    pub will: Option<Box<Will>>,
 }
 
 impl BillRow {

@@ -23,6 +23,7 @@ fn found(code: &str, second: u32, approver: Option<&str>) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),
