@@ -55,6 +55,7 @@ impl Feed {
             probe: None,
             absent: false,
             outside: false,
+            will: None,
             body: None,
             lines: Vec::new(),
             looked: None,

@@ -3,6 +3,7 @@
 
 mod feed;
 mod office;
+mod people;
 
 use std::collections::BTreeMap;
 
@@ -16,10 +17,51 @@ use skydeck_forecast::{Alarm, Calendar, Folder, Moved, Scoring, State};
 
 use self::feed::Feed;
 use self::office::{DAY, Office, Queue, Run, begins, date, day_of, is_workday, poisson};
+use self::people::{Company, Server};
 
 const DAYS: i64 = 365;
 const PLANS: u64 = 4;
 const MONTHS: f64 = DAYS as f64 / 30.0;
+
+/// Which of the two worlds is played.
+#[derive(Clone, Copy, PartialEq)]
+enum World {
+    First,
+    Second,
+}
+
+/// A plan's year, of whichever world.
+struct Year {
+    plan: PlanId,
+    /// Bills of a usual day.
+    volume: f64,
+    /// Runs a day, and the hour of the first one.
+    a_day: usize,
+    first: u32,
+    /// The day on which its level changes, where one does.
+    shift: Option<i64>,
+    runs: Vec<Run>,
+}
+
+impl Year {
+    fn new(world: World, n: u64, rng: &mut Rng) -> Self {
+        let begins = date("2025-08-04");
+        match world {
+            World::First => {
+                let office = Office::new(n, rng);
+                let runs = office.year(begins, DAYS, rng);
+                let (a_day, first) = (office.runs.len(), office.runs[0]);
+                let (plan, volume) = (office.plan.clone(), office.volume);
+                Self { plan, volume, a_day, first, shift: Some(office.shift.0), runs }
+            }
+            World::Second => {
+                let Company { volume, hours, runs } = Company::new(begins, DAYS, rng);
+                let plan = PlanId::new(format!("plan{n}"));
+                Self { plan, volume, a_day: hours.len(), first: hours[0], shift: None, runs }
+            }
+        }
+    }
+}
 
 /// What was counted.
 #[derive(Default)]
@@ -116,7 +158,7 @@ fn play(state: &State, plan: &PlanId, feed: &Feed, runs: &[Run], with: &mut dyn 
 }
 
 /// What goes wrong on purpose, from a state on that saw none of it.
-fn wrong(sums: &mut Sums, state: &State, rules: &Rules, office: &Office, feed: &Feed, rest: &[Run], rng: &mut Rng) {
+fn wrong(sums: &mut Sums, state: &State, rules: &Rules, office: &Year, feed: &Feed, rest: &[Run], rng: &mut Rng) {
     let plan = &office.plan;
     let in_days = |days: usize| {
         let (mut seen, mut last) = (0, None);
@@ -135,13 +177,13 @@ fn wrong(sums: &mut Sums, state: &State, rules: &Rules, office: &Office, feed: &
         sums.one_large.add(one);
     }
     sums.silent.add(play(state, plan, feed, &in_days(1), &mut |_| 0));
-    sums.two_days.add(play(state, plan, feed, &rest[..rest.len().min(2 * office.runs.len())], &mut |_| 0));
+    sums.two_days.add(play(state, plan, feed, &rest[..rest.len().min(2 * office.a_day)], &mut |_| 0));
     let seed = rng.u64(..);
     let thin = |rng: &mut Rng, n: u64| (0..n).filter(|_| rng.bool()).count() as u64;
-    let half = &rest[..rest.len().min(5 * office.runs.len())];
+    let half = &rest[..rest.len().min(5 * office.a_day)];
     let mut chance = Rng::with_seed(seed);
     sums.half.add(play(state, plan, feed, half, &mut |n| thin(&mut chance, n)));
-    let two = &rest[..rest.len().min(2 * office.runs.len())];
+    let two = &rest[..rest.len().min(2 * office.a_day)];
     for which in 0..2 {
         let mut chance = Rng::with_seed(seed);
         let rule = |runs: &[Run], with: &mut dyn FnMut(u64) -> u64| {
@@ -186,12 +228,12 @@ fn tally(sums: &mut Sums, fold: &mut Folder, told: u32, base: [u32; 2]) {
     sums.bytes = sums.bytes.max(rmp_serde::to_vec_named(&fold.state).unwrap().len());
 }
 
-fn volume(seed: u64, sums: &mut Sums, feed: &Feed) {
+fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let mut rng = Rng::with_seed(seed);
     let (mut all, mut months) = (0, 0.0);
     for n in 0..PLANS {
-        let office = Office::new(n, &mut rng);
-        let runs = office.year(date("2025-08-04"), DAYS, &mut rng);
+        let office = Year::new(world, n, &mut rng);
+        let runs = &office.runs;
         let mut fold = folder(State::default()).scoring();
         let mut rules = Rules::default();
         let (mut told, mut base, mut open) = (0, [0, 0], Vec::new());
@@ -211,9 +253,9 @@ fn volume(seed: u64, sums: &mut Sums, feed: &Feed) {
             let hour = (run.at - begins(day)) / 3_600_000;
             let calm = fold.say(&office.plan, None).is_none_or(|said| said.found.is_empty());
             let usable = number < DAYS - 10 && is_workday(day) && day.weekday().num_days_from_monday() < 5;
-            let settled = (number - office.shift.0).unsigned_abs() > 8;
+            let settled = office.shift.is_none_or(|on| (number - on).unsigned_abs() > 8);
             // A silent day is a whole one; one empty run may be any.
-            let first = hour == i64::from(office.runs[0]);
+            let first = hour == i64::from(office.first);
             if number >= next_wrong && calm && usable && settled && first {
                 next_wrong = number + rng.i64(6..12);
                 wrong(sums, &fold.state, &rules, &office, feed, &runs[at..], &mut rng);
@@ -241,13 +283,16 @@ fn volume(seed: u64, sums: &mut Sums, feed: &Feed) {
     sums.worst_seed = sums.worst_seed.max(f64::from(all) / months);
 }
 
-fn drain(seed: u64, sums: &mut Sums, feed: &Feed) {
+fn drain(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let mut rng = Rng::with_seed(seed ^ 0xd2a1);
-    let (queue, plan) = (Queue::new(&mut rng), PlanId::new("queue"));
+    let plan = PlanId::new("queue");
+    let queue = (world == World::First).then(|| Queue::new(&mut rng));
+    let server = (world == World::Second).then(|| Server::new(&mut rng));
     let mut fold = folder(State::default()).scoring();
     for n in 0..120 {
         let at = begins(date("2026-03-02")) + n * DAY / 2 + 9 * 3_600_000;
-        let settled = queue.run(at, &mut rng);
+        let of_first = queue.as_ref().map(|queue| queue.run(at, &mut rng));
+        let settled = of_first.or_else(|| server.as_ref().map(|server| server.run(at, &mut rng))).unwrap();
         feed.queue(&mut fold, &plan, at, &settled);
     }
     for score in fold.take_scores() {
@@ -349,16 +394,22 @@ fn print(sums: &Sums) {
 }
 
 fn main() {
-    let wish = std::env::args().nth(1).unwrap_or_else(|| "1..8".to_owned());
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let world = if args.first().is_some_and(|word| word == "second") { World::Second } else { World::First };
+    if world == World::Second {
+        args.remove(0);
+    }
+    let wish = args.pop().unwrap_or_else(|| "1..8".to_owned());
     let (first, last) =
         wish.split_once("..").map_or((wish.clone(), wish.clone()), |(a, b)| (a.to_owned(), b.to_owned()));
     let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
-    println!("first world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");
+    let name = if world == World::First { "first" } else { "second" };
+    println!("{name} world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");
     println!("forecasters {}\n", hash());
     let (mut sums, feed) = (Sums::default(), Feed::new());
     for seed in first..=last {
-        volume(seed, &mut sums, &feed);
-        drain(seed, &mut sums, &feed);
+        volume(world, seed, &mut sums, &feed);
+        drain(world, seed, &mut sums, &feed);
     }
     print(&sums);
 }
