@@ -1,7 +1,7 @@
 //! Every command that a page shows is run, in the order of the page, in a home of its own, against the simulator.
 //!
 //! A comment of the page before a block says what is not as usual: `<!-- exits: 1 0 -->` the exit code of each command
-//! (0 where nothing is said), `<!-- serves -->` a program that stays, `<!-- on a terminal -->` one that wants a terminal,
+//! (0 where nothing is said), `<!-- serves -->` a program that stays, `<!-- unpacks -->` the way from a download on, `<!-- on a terminal -->` one that wants a terminal,
 //! `<!-- not run: … -->` why it cannot be run here. The Chinese page has the same commands (`pairs`), and is not run again.
 
 use std::fmt::Write as _;
@@ -173,7 +173,7 @@ fn is_commands(block: &Block) -> bool {
 /// Whether a block is left out, for a reason that is known.
 fn is_left_out(block: &Block) -> bool {
     match block.mark.as_deref() {
-        Some("test-command" | "on a terminal" | "serves") => true,
+        Some("test-command" | "on a terminal" | "serves" | "unpacks") => true,
         Some(mark) => mark.strip_prefix("not run: ").is_some(),
         None => false,
     }
@@ -235,6 +235,37 @@ fn the_readme_is_followed_from_an_empty_home() {
     let day = "skydeck run my_plan --yes --json >run.out 2>&1; [ $? = 1 ] && tail -n 1 run.out | grep -q '\"sum_closes\":true'";
     let out = world.bash(&format!("{limits}{day}"));
     assert!(out.status.success(), "{}", said(&out));
+}
+
+/// The README's way from a download to audited bills, in both languages, with this build in the archive's place;
+/// `contrib/package/try.sh` goes the same way with a real one where there is no network.
+#[test]
+fn from_the_download_to_the_first_audited_bill_are_five_commands_at_most() {
+    for (name, audited) in [("README.md", "audited"), ("README.zh.md", "已审核")] {
+        let world = World::new();
+        let block = page(name).blocks().into_iter().find(|block| block.mark.as_deref() == Some("unpacks")).unwrap();
+        let commands = commands(&block);
+        assert!((1..=5).contains(&commands.len()) && commands[0].1.starts_with("tar -x"), "{name}: {commands:?}");
+        let top = concat!("skydeck-", env!("CARGO_PKG_VERSION"), "-x86_64-linux-glibc2.17");
+        fs::create_dir_all(world.dir.path().join(top).join("bin")).unwrap();
+        symlink(PROGRAM, world.dir.path().join(top).join("bin/skydeck")).unwrap();
+        let pack = format!("tar -czf {top}.tar.gz -C .. {top}\n");
+        let mut script = "export LANG=zh_CN.UTF-8\n".to_owned();
+        if name == "README.md" {
+            script = "export LANG=en_US.UTF-8\n".to_owned();
+        }
+        script += &pack;
+        // Some of the demo's bills are refused, as they are meant to be: exit code 1.
+        for (_, command) in commands {
+            writeln!(script, "{command}\n[ $? -le 1 ] || exit 9").unwrap();
+        }
+        let out = world.bash(&script);
+        let text = said(&out);
+        assert!(out.status.code().is_some_and(|code| code <= 1), "{name}: {:?} {text}", out.status);
+        // "= audited 128 + already audited 0 + …"
+        let sum = text.lines().find_map(|line| line.split_once(&format!(" = {audited} ")).map(|(_, rest)| rest));
+        assert!(sum.is_some_and(|rest| !rest.starts_with("0 ")), "{name}: {text}");
+    }
 }
 
 /// What a run, an engine and a report leave in the data directory, and what "for IT" says stands there.

@@ -156,6 +156,95 @@ fn a_data_directory_that_cannot_be_used_is_said_before_anything_is_opened() {
     assert_eq!(all, ["version"]);
 }
 
+fn next(said: &Value, name: &str) -> String {
+    let check = said["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap();
+    check["next"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_directory_of_a_newer_program_is_left_to_the_newer_program() {
+    let host = Host::new();
+    let data = host.home.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(data.join("version"), "skydeck store 99\n").unwrap();
+    for (lang, words) in [("zh", "较新的程序"), ("en", "the newer one")] {
+        let (said, code) = host.check(|command| {
+            command.args(["--lang", lang, "--data", &host.path("data")]);
+        });
+        assert_eq!((state(&said, "data").0, code), ("fault", Some(2)), "{said}");
+        assert!(next(&said, "data").contains("`type -a skydeck`") && next(&said, "data").contains(words), "{said}");
+    }
+}
+
+/// A verb on a host that lets nothing below a directory be read or written, whatever its mode says; `None` where this
+/// machine's kernel knows no such thing.
+fn denied(host: &Host, below: &str, verb: &[&str]) -> Option<Output> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/denies.py");
+    let (below, data) = (host.path(below), host.path("data"));
+    let args: Vec<&str> =
+        [script, &below, PROGRAM].into_iter().chain(verb.iter().copied()).chain(["--data", &data]).collect();
+    let out = host.command("python3", &args).output().ok()?;
+    (out.status.code() != Some(99)).then_some(out)
+}
+
+#[test]
+fn what_the_host_denies_is_told_from_a_wrong_mode_with_the_label_where_there_is_one() {
+    let host = Host::new();
+    let (data, config) = (host.home.path().join("data"), host.home.path().join(".config/skydeck/config.toml"));
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(&config, "").unwrap();
+    let check = |below: &str, lang: &str| denied(&host, below, &["self", "check", "--json", "--lang", lang]);
+    let Some(out) = check("data", "zh") else {
+        println!("skipped: there is no python3, or no Landlock");
+        return;
+    };
+    let (said, code) = read(&out);
+    assert_eq!((state(&said, "data").0, code), ("fault", Some(2)), "{said}");
+    assert!(state(&said, "data").1.contains("属主和权限允许，但被主机拒绝"), "{said}");
+    assert!(next(&said, "data").contains("journalctl -k"), "{said}");
+    // A verb that works there says where to look.
+    let out = denied(&host, "data", &["history", "--lang", "zh"]).unwrap();
+    let words = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() != Some(0) && words.contains("skydeck self check"), "{words}");
+    // The configuration is there, and cannot be read.
+    let (said, code) = read(&check(".config", "en").unwrap());
+    assert_eq!((state(&said, "config").0, code), ("fault", Some(2)), "{said}");
+    assert!(state(&said, "config").1.contains("owner and mode permit it"), "{said}");
+    let label = b"unconfined_u:object_r:user_home_t:s0\0";
+    if rustix::fs::setxattr(&data, "security.selinux", label, rustix::fs::XattrFlags::empty()).is_err() {
+        println!("skipped: this user can give no label");
+        return;
+    }
+    let (said, _) = read(&check("data", "en").unwrap());
+    assert!(state(&said, "data").1.ends_with("its SELinux label is unconfined_u:object_r:user_home_t:s0"), "{said}");
+    let next = next(&said, "data");
+    assert!(
+        next.contains("ausearch -m avc -c skydeck") && next.contains(&format!("restorecon -Rv {}", data.display()))
+    );
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn where_nothing_may_be_executed_in_tmp_or_home_it_works_and_says_so() {
+    let host = Host::new();
+    let script = "mkdir \"$HOME/n\" && mount -t tmpfs -o noexec tmpfs \"$HOME/n\" || exit 99; export HOME=\"$HOME/n\" TMPDIR=\"$HOME/n\"
+        \"$0\" self check --json && exec \"$0\" demo --headless --bills 12 --faults none --fresh 2>&1";
+    let ran = host.command("/usr/bin/unshare", &["-m", "/bin/sh", "-c", script, PROGRAM]).output();
+    let Some(out) = ran.ok().filter(|out| ![Some(1), Some(99)].contains(&out.status.code())) else {
+        println!("skipped: this user can mount nothing");
+        return;
+    };
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let (check, demo) = said.split_once('\n').unwrap();
+    let check: Value = serde_json::from_str(check).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let (state, found) = state(&check, "temporary");
+    assert!(state == "ok" && found.contains("noexec"), "{check}");
+    assert!(out.status.code() == Some(0) && demo.contains("与模拟器逐张一致"), "{demo}");
+}
+
 /// A home whose disk is mounted read-only, in a mount space of the test's own; `None` where none can be made.
 fn on_a_read_only_home(host: &Host) -> Option<Output> {
     let script = "mount --bind \"$HOME\" \"$HOME\" && mount -o remount,ro,bind \"$HOME\" || exit 99; exec \"$0\" self check --json";

@@ -14,8 +14,8 @@ const TEXTS: &[(&str, &str)] = &[
     ("{} would not be the same; nothing was pruned", "{} 会与清除前不同；未清除任何内容"),
     ("{}: the disk is full: free some space, nothing was changed", "{}：磁盘已满：请腾出空间；未作任何更改"),
     (
-        "{}: not permitted: check the owner and mode, nothing was changed",
-        "{}：权限不足：请检查属主和权限；未作任何更改",
+        "{}: not permitted: check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed",
+        "{}：权限不足：请检查属主和权限（其他原因见 `skydeck self check`）；未作任何更改",
     ),
     (
         "{}: a limit on the size of files (`ulimit -f`) is in the way: raise it, nothing was changed",
@@ -249,9 +249,10 @@ mod tests {
                 "数据目录 /d：其他用户可以使用（权限 0755）：请执行 `chmod 700 /d`",
             ),
             (
-                "data directory /d: owner.lock: Permission denied (os error 13): not permitted: check the owner and mode, \
-                 nothing was changed",
-                "数据目录 /d：owner.lock：权限不足（系统错误 13）：权限不足：请检查属主和权限；未作任何更改",
+                "data directory /d: owner.lock: Permission denied (os error 13): not permitted: check the owner and mode \
+                 (`skydeck self check` tells what else denies it), nothing was changed",
+                "数据目录 /d：owner.lock：权限不足（系统错误 13）：权限不足：请检查属主和权限（其他原因见 `skydeck self check`）；\
+                 未作任何更改",
             ),
             (
                 "segment 00000001, offset 60, fact 3: the checksum does not fit; nothing was restored",

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Check, Out, Write, room, takes_files};
+use super::denied::{self, Barred};
+use super::{Check, Out, Write, room};
 use crate::boot::owner::holder;
 use crate::boot::{self, Booted, Paths, SOCKET, store_stop};
 use crate::config::Config;
 use crate::domain::query::{Answer, PageRequest, Query};
 use crate::exit::Stop;
+use crate::store::StoreError;
 use crate::store::local::place::{Place, VERSION, bytes_for_people, quoted};
 use crate::text::show;
 
@@ -30,6 +32,7 @@ pub fn config(out: &Out, paths: &Paths, read: &Result<Config, Stop>) -> Check {
     let at = show(&paths.config.display().to_string(), 400).into_string();
     let config = match read {
         Ok(config) => config,
+        Err(_) if denied::is_read_denied(&paths.config) => return denied::check(out, "config", &paths.config),
         Err(stop) => {
             let said = stop.zh.as_ref().filter(|_| out.is_zh()).unwrap_or(&stop.message);
             let next = out.t("correct it; `skydeck demo` needs none", "请改正；`skydeck demo` 不需要配置");
@@ -84,23 +87,22 @@ fn directory(out: &Out, dir: &Path) -> Check {
     let place = Place::new(dir);
     let is_there = std::fs::symlink_metadata(dir).is_ok();
     let base = if is_there { dir.to_path_buf() } else { above(dir) };
-    if is_there {
-        let version = match place.check().and_then(|()| place.version()) {
-            Ok(version) => version,
-            Err(error) => return Check::bars("data", store_stop(error).spoken(out.lang).message, elsewhere),
-        };
-        if version.is_some_and(|version| version < VERSION) {
-            let words = out.t(": of an earlier version", "：属于较早的版本");
-            return Check::lacks("data", format!("{at}{words}"), place.command("upgrade"));
-        }
+    if is_there && let Some(check) = unusable(out, &place, &at, elsewhere) {
+        return check;
     }
-    if !takes_files(&base) {
-        let base = show(&base.display().to_string(), 400).into_string();
-        let (en, zh) = (
-            format!("{at}: nothing can be written in {base} (read-only, another user's, or no directory)"),
-            format!("{at}：无法写入 {base}（只读、属于其他用户，或不是目录）"),
-        );
-        return Check::bars("data", out.t(&en, &zh), elsewhere);
+    match denied::makes_files(&base) {
+        Ok(()) => {}
+        Err(Barred::Host) => return denied::check(out, "data", &base),
+        Err(Barred::Mode) => {
+            let base = show(&base.display().to_string(), 400).into_string();
+            let (en, zh) = (
+                format!(
+                    "{at}: nothing can be written in {base} (read-only, another user's, immutable, or no directory)"
+                ),
+                format!("{at}：无法写入 {base}（只读、属于其他用户、不可更改，或不是目录）"),
+            );
+            return Check::bars("data", out.t(&en, &zh), elsewhere);
+        }
     }
     let free = room(&base).map_or(u64::MAX, |room| room.free);
     let said = format!("{at}{} {}", out.t(", free", "，可用"), bytes_for_people(free));
@@ -120,6 +122,30 @@ fn directory(out: &Out, dir: &Path) -> Check {
     }
     let there = if is_there { "" } else { out.t(" (not there yet)", "（尚未建立）") };
     Check::good("data", format!("{said}{there}"))
+}
+
+/// A directory that is there and cannot be opened as it is.
+fn unusable(out: &Out, place: &Place, at: &str, elsewhere: &str) -> Option<Check> {
+    let error = match place.check().and_then(|()| place.version()) {
+        Ok(version) if version.is_some_and(|version| version < VERSION) => {
+            let words = out.t(": of an earlier version", "：属于较早的版本");
+            return Some(Check::lacks("data", format!("{at}{words}"), place.command("upgrade")));
+        }
+        Ok(_) => return None,
+        Err(error) => error,
+    };
+    let version = place.version_file();
+    if denied::is_read_denied(&version) {
+        return Some(denied::check(out, "data", &version));
+    }
+    let next = match error {
+        StoreError::TooNew { .. } => out.t(
+            "`type -a skydeck` names every program of the name: use the newer one, or another directory: --data DIR",
+            "`type -a skydeck` 列出所有同名程序：请使用较新的程序，或指定其他目录：--data 目录",
+        ),
+        _ => elsewhere,
+    };
+    Some(Check::bars("data", store_stop(error).spoken(out.lang).message, next))
 }
 
 /// The nearest thing above a path that is there.
@@ -191,6 +217,9 @@ pub fn writes(out: &Out, paths: &Paths, config: Option<&Config>) -> Vec<Write> {
             what: out.t("what a verb needs for a moment", "命令临时所需"), path: shown(&std::env::temp_dir())
         },
     ];
+    if let Some(store) = config.and_then(|config| config.store.as_ref()) {
+        writes.push(Write { what: out.t("the facts", "记录"), path: show(&store.url, 400).into_string() });
+    }
     if let Ok(state) = boot::base("XDG_STATE_HOME", ".local/state") {
         writes.push(Write { what: out.t("the demo", "演示"), path: shown(&state.join("skydeck-demo")) });
     }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Resource;
 
-use super::{Check, Out, room, takes_files};
+use super::denied::{self, Barred};
+use super::{Check, Out, State, room};
 use crate::boot;
 use crate::cli::output::Charset;
 use crate::domain::time::Clock;
@@ -230,11 +231,18 @@ fn judged(out: &Out, files: Option<u64>, size: Option<u64>) -> Check {
 
 fn temporary(out: &Out, dir: &Path) -> Check {
     let at = crate::text::show(&dir.display().to_string(), 400).into_string();
-    if !takes_files(dir) {
-        let words = out.t(": no file can be made there", "：无法在其中建立文件");
-        let next = out
-            .t("name a directory that you may write to: export TMPDIR=DIR", "指定一个可写的目录：export TMPDIR=目录");
-        return Check::lacks("temporary", format!("{at}{words}"), next);
+    match denied::makes_files(dir) {
+        Ok(()) => {}
+        // Only a look at a backup needs them.
+        Err(Barred::Host) => return Check { state: State::Lacks, ..denied::check(out, "temporary", dir) },
+        Err(Barred::Mode) => {
+            let words = out.t(": no file can be made there", "：无法在其中建立文件");
+            let next = out.t(
+                "name a directory that you may write to: export TMPDIR=DIR",
+                "指定一个可写的目录：export TMPDIR=目录",
+            );
+            return Check::lacks("temporary", format!("{at}{words}"), next);
+        }
     }
     if room(dir).is_some_and(|room| room.no_exec) {
         let words = out.t(" (noexec: no harm, nothing is executed there)", "（noexec：无妨，不在其中执行任何程序）");
@@ -268,7 +276,6 @@ fn certificates(out: &Out, file: Option<OsString>, dir: Option<OsString>) -> Che
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::self_check::State;
     use crate::domain::language::Language;
 
     fn out(lang: Language) -> Out {

@@ -4,6 +4,7 @@
 //! Invariant: it changes nothing, and what keeps the program from working decides the exit code.
 
 mod data;
+mod denied;
 mod host;
 mod service;
 #[cfg(feature = "postgres")]
@@ -201,10 +202,4 @@ fn room(path: &Path) -> Option<Room> {
         read_only: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         no_exec: stat.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC),
     })
-}
-
-/// Whether files can be made in a directory, by what its file system and its mode say; nothing is tried.
-fn takes_files(dir: &Path) -> bool {
-    let may = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
-    dir.is_dir() && may && !room(dir).is_some_and(|room| room.read_only)
 }

@@ -63,6 +63,9 @@ fn beside(job: &Job<'_>, tree: &mut Tree) -> anyhow::Result<()> {
     for (name, plan) in boot::SHIPPED.iter().chain(boot::EXAMPLES) {
         add(tree, &format!("{SHARE}/plans/{name}.json"), plan.as_bytes().to_vec());
     }
+    for (name, records) in boot::HANDED_IN {
+        add(tree, &format!("{SHARE}/plans/{name}.jsonl"), records.as_bytes().to_vec());
+    }
     for (name, table) in boot::TABLES {
         add(tree, &format!("{SHARE}/plans/{name}"), table.as_bytes().to_vec());
     }
@@ -75,17 +78,24 @@ fn beside(job: &Job<'_>, tree: &mut Tree) -> anyhow::Result<()> {
         ("README.md", format!("{DOC}/README.md")),
         ("README.zh.md", format!("{DOC}/README.zh.md")),
         ("CHANGELOG.md", format!("{DOC}/CHANGELOG.md")),
+        ("CONTRIBUTING.md", format!("{DOC}/CONTRIBUTING.md")),
         ("LICENSE", format!("{DOC}/copyright")),
     ] {
         let bytes = std::fs::read(job.root.join(from)).with_context(|| from.to_owned())?;
         add(tree, &to, bytes);
     }
-    let docs = job.root.join("docs");
-    for entry in std::fs::read_dir(&docs).with_context(|| docs.display().to_string())? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|e| e == "md") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            add(tree, &format!("{DOC}/docs/{name}"), std::fs::read(path)?);
+    pages(&job.root.join("docs"), &format!("{DOC}/docs"), tree)
+}
+
+/// Pages and pictures of a directory and of those below it: what a page leads to is there.
+fn pages(dir: &Path, to: &str, tree: &mut Tree) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(dir).with_context(|| dir.display().to_string())? {
+        let entry = entry?;
+        let (path, to) = (entry.path(), format!("{to}/{}", entry.file_name().to_string_lossy()));
+        if path.is_dir() {
+            pages(&path, &to, tree)?;
+        } else if path.extension().is_some_and(|e| e == "md" || e == "svg") {
+            add(tree, &to, std::fs::read(path)?);
         }
     }
     Ok(())
@@ -125,6 +135,8 @@ mod tests {
             "usr/share/man/man1/skydeck.1.gz",
             "usr/share/man/zh_CN/man1/skydeck-plan-lint.1.gz",
             "usr/share/skydeck/plans/sal_outstock_audit.json",
+            "usr/share/man/zh_CN/man1/skydeck-store-check.1.gz",
+            "usr/share/man/man1/skydeck-take.1.gz",
             "usr/share/skydeck/plans/tables/suppliers.csv",
             "usr/lib/systemd/system/skydeck@.service",
             "usr/share/doc/skydeck/README.zh.md",
@@ -135,6 +147,55 @@ mod tests {
         let (en, zh) = ("usr/share/man/man1/", "usr/share/man/zh_CN/man1/");
         let of = |dir: &str| one.keys().filter(|path| path.starts_with(dir)).count();
         assert!(of(en) == of(zh) && of(en) > 35, "a page a verb in each language: {} {}", of(en), of(zh));
+    }
+
+    /// The files below a directory of the repository, by their path from it.
+    fn files(dir: &Path, from: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        let below = |path: std::path::PathBuf| {
+            if path.is_dir() {
+                files(&path, from)
+            } else {
+                vec![path.strip_prefix(from).unwrap().display().to_string()]
+            }
+        };
+        entries.flat_map(below).collect()
+    }
+
+    /// Whether a file's name ends in one of these.
+    fn is_of(path: &str, endings: &[&str]) -> bool {
+        Path::new(path).extension().and_then(|end| end.to_str()).is_some_and(|end| endings.contains(&end))
+    }
+
+    #[test]
+    fn every_shipped_plan_is_in_the_package_with_what_it_names_and_no_page_leads_nowhere() {
+        let (temp, mut tree) = (tempfile::tempdir().unwrap(), Tree::new());
+        beside(&job(temp.path()), &mut tree).unwrap();
+        let plans = crate::root().join("plans");
+        let plans = files(&plans, &plans);
+        assert!(plans.len() > 8, "{plans:?}");
+        for plan in plans {
+            assert!(tree.contains_key(&format!("{SHARE}/plans/{plan}")), "{plan}");
+        }
+        let mut led = 0;
+        for (at, page) in tree.iter().filter(|(at, _)| is_of(at, &["md"])) {
+            let text = String::from_utf8(page.bytes.clone()).unwrap();
+            let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#', ' ']).next());
+            for target in targets.filter(|to| is_of(to, &["md", "svg"]) && !to.contains("://")) {
+                let mut to: Vec<&str> = at.split('/').collect();
+                to.pop();
+                for part in target.split('/') {
+                    if part == ".." {
+                        to.pop();
+                    } else {
+                        to.push(part);
+                    }
+                }
+                assert!(tree.contains_key(&to.join("/")), "{at} leads to {target}, which is not in the package");
+                led += 1;
+            }
+        }
+        assert!(led > 100, "{led}");
     }
 
     #[test]
@@ -151,5 +212,9 @@ mod tests {
         let all = Config::parse(Path::new("config.toml"), &all.join("\n")).unwrap();
         assert!(all.environments.iter().any(|env| env.environment.production), "{all:?}");
         assert!(all.access != plain.access);
+        assert!(
+            all.store.is_some() && all.environments.iter().any(|env| env.environment.account_set == "wms-main"),
+            "{all:?}"
+        );
     }
 }

@@ -86,7 +86,9 @@ impl Place {
         use std::io::ErrorKind as Kind;
         let advice = match e.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => "the disk is full: free some space, nothing was changed",
-            Kind::PermissionDenied => "not permitted: check the owner and mode, nothing was changed",
+            Kind::PermissionDenied => {
+                "not permitted: check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed"
+            }
             Kind::FileTooLarge => {
                 "a limit on the size of files (`ulimit -f`) is in the way: raise it, nothing was changed"
             }
