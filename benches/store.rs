@@ -103,7 +103,8 @@ fn fold_of_a_bills_life(bencher: Bencher<'_, '_>) {
 fn page_of_history(bencher: Bencher<'_, '_>, filter: &str) {
     let (_temp, store) = filled(20_000);
     let filter = Filter::parse(filter).unwrap();
-    bencher.bench_local(|| store.index().bills(Scope::History, &filter, &PageRequest::first(50), Ts(T0)).unwrap());
+    bencher
+        .bench_local(|| store.index().bills(Scope::History.asked(&filter, &PageRequest::first(50), Ts(T0))).unwrap());
 }
 
 /// One group commit's worth of index changes: 64 bills settle, each with seven keys, in an index of a size.

@@ -217,7 +217,7 @@ fn ends_with(then: &Value, now: &Value, at: &str) {
 }
 
 fn bills(store: &dyn Store, scope: Scope) -> Vec<BillRow> {
-    let page = block(store.bills(scope, &Filter::default(), &PageRequest::first(ALL), Ts(0))).unwrap();
+    let page = block(store.bills(scope.asked(&Filter::default(), &PageRequest::first(ALL), Ts(0)))).unwrap();
     page.rows.into_iter().map(|(_, row)| row).collect()
 }
 

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use skydeck::domain::bill::Slot;
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{RunId, Seq};
+use skydeck::domain::query::RunColumn;
 use skydeck::domain::step::{Step, Verdict};
 use skydeck::store::local::disk::RealDisk;
 use skydeck::store::local::{LocalStore, Options};
@@ -34,7 +35,7 @@ const CHILD: &str = "SKYDECK_CRASH_CHILD";
 const BILLS: u64 = 20;
 
 fn open(dir: &Path) -> LocalStore {
-    let options = Options { disk: Arc::new(RealDisk), rotate: 64 * 1024 };
+    let options = Options { disk: Arc::new(RealDisk), rotate: 64 * 1024, ..Options::default() };
     LocalStore::open_with(dir, TestClock::new(), "crash", &|_| {}, options).unwrap()
 }
 
@@ -159,7 +160,7 @@ fn kill_9_loses_nothing_that_was_answered_for() {
             // End the run as the engine would, so that the next child begins a new one.
             let mut events = vec![Event::RunInterrupted { run: row.head.id }];
             let n = row.head.id.0.timestamp_ms() - T0 as u64;
-            for bill in block(store.bills_in(row.head.id, Slot::Waiting, None, 100)).unwrap() {
+            for bill in block(store.bills_in(RunColumn { run: row.head.id, slot: Slot::Waiting }, None, 100)).unwrap() {
                 let fid = bill.fid().as_str().parse().unwrap();
                 events.push(settled(n, fid, Slot::Waiting, failed("lock")));
             }

@@ -389,7 +389,7 @@ pub async fn home_of(
                 if Outlook::of(&dir, clock.now())?.is_some() {
                     return Ok(None);
                 }
-                let store = LocalStore::open_raising(&dir, clock, &by, &|_| {}, Options::default(), &Raise::Never)?;
+                let store = LocalStore::open_with(&dir, clock, &by, &|_| {}, Options::raising(Raise::Never))?;
                 let bound = store.index().server_of(&id)?;
                 store.close()?;
                 Ok(bound)
@@ -433,7 +433,7 @@ async fn open(setup: &Setup, say: impl Fn(&str) + Send + 'static) -> Result<Resu
                 *raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
             }
         };
-        let store = LocalStore::open_raising(&data, clock, &by, &progress, Options::default(), &raise)?;
+        let store = LocalStore::open_with(&data, clock, &by, &progress, Options::raising(raise))?;
         let (store, raised) = (Arc::new(store), raised.into_inner().unwrap_or_else(PoisonError::into_inner));
         Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, keeps: Keeps::Directory(store), raised, looks: None })
     };

@@ -12,7 +12,7 @@ use crate::domain::language::Language;
 use crate::domain::time::Clock;
 use crate::exit::{Exit, Stop};
 use crate::store::StoreError;
-use crate::store::backup::{self, Accept, Damage, Manifest, Restored};
+use crate::store::backup::{self, Accept, Damage, Manifest, Restored, Wanted};
 use crate::store::local::place::{Place, quoted};
 use crate::text::{readable, show};
 
@@ -42,7 +42,7 @@ pub fn make(out: &Out, data: &Path, to: &Path, damaged: Option<&str>, clock: &dy
         ));
     }
     let progress = |n: u64| out.note(&out.colon("checked, facts", "已校验记录", &n.to_string()));
-    let made = backup::backup(data, to, clock.now(), accept, &progress);
+    let made = backup::backup(&Wanted { data, to, now: clock.now(), accept, progress: &progress });
     let manifest = made.map_err(|error| match error {
         StoreError::Unverified { dir, damage } => unverified(out, &dir, &damage, &no_backup(out, data, to, &damage)),
         error => store_stop(error),

@@ -171,7 +171,7 @@ async fn import(context: &Context, dir: PathBuf) -> Result<Exit, Stop> {
                 format!("{} 未通过核对：详情见 `skydeck --data {at} doctor`；未复制任何内容", place.display()),
             ));
         }
-        LocalStore::open_raising(&place, clock, &by, &|_| {}, Options::default(), &Raise::Never).map_err(store_stop)
+        LocalStore::open_with(&place, clock, &by, &|_| {}, Options::raising(Raise::Never)).map_err(store_stop)
     })
     .await?;
     nothing_in_flight(&from, &out).await?;

@@ -47,7 +47,7 @@ pub(super) async fn run(context: &Context, args: UpgradeArgs) -> Result<Exit, St
         }
     };
     let (clock, who) = (Arc::clone(&context.clock), boot::who().to_string());
-    let opened = LocalStore::open_raising(data, clock, &who, &progress, Options::default(), &raise);
+    let opened = LocalStore::open_with(data, clock, &who, &progress, Options::raising(raise));
     let store = opened.map_err(store_stop)?;
     let compared = account::of_store(&data.join(actions::FILE), &store).await.map(|(_, _, found)| found.faults);
     store.close().map_err(store_stop)?;

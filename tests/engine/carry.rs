@@ -8,6 +8,7 @@ use skydeck::domain::command::{Command, StartParams};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{EnvId, FormId, OpId, PlanId, PlanRev, RecordKey, RunId};
 use skydeck::domain::plan::RetryUnchanged;
+use skydeck::domain::query::RunColumn;
 use skydeck::domain::run::{Revision, RunEnd, RunRow, RunState};
 
 const MISSING: &str = "字段“客户”是必填项";
@@ -131,7 +132,8 @@ async fn one_bill_a_day_asks_whether_a_cause_of_the_environment_is_gone_and_the_
     hours(24).await;
     let row = bench.whole_run().await;
     assert_eq!((row.tally.found, row.tally.audited, unchanged(&row)), (1, 1, 3));
-    let asked = |run| bench.store.bills_in(run, skydeck::domain::bill::Slot::Done, None, 9).unwrap();
+    let asked =
+        |run| bench.store.bills_in(RunColumn { run, slot: skydeck::domain::bill::Slot::Done }, None, 9).unwrap();
     assert!(asked(first).is_empty());
     let row = bench.whole_run().await;
     assert_eq!((row.tally.audited, unchanged(&row)), (3, 0), "the others follow");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use proptest::prelude::*;
 use skydeck::store::StoreError;
 use skydeck::store::index::blocks::Blocks;
-use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, ReadCache};
+use skydeck::store::index::kv::{Batch, Entry, Kv, MemKv, ReadCache, Stretch};
 use skydeck::store::index::memtable::Memtable;
 
 fn in_blocks() -> Blocks<MemKv> {
@@ -64,10 +64,10 @@ proptest! {
                 table.spill().unwrap();
                 prop_assert!(table.is_spilled());
             }
-            let (low, high) = (slice(low), slice(high));
-            let expected = plain.scan(low, high, *back, *max).unwrap();
-            prop_assert_eq!(&expected, &blocks.scan(low, high, *back, *max).unwrap());
-            prop_assert_eq!(&expected, &table.scan(low, high, *back, *max).unwrap());
+            let asked = Stretch { low: slice(low), high: slice(high), back: *back, max: *max };
+            let expected = plain.scan(asked).unwrap();
+            prop_assert_eq!(&expected, &blocks.scan(asked).unwrap());
+            prop_assert_eq!(&expected, &table.scan(asked).unwrap());
             for key in keys.iter().chain(batch.keys()) {
                 let expected = plain.get(key).unwrap();
                 prop_assert_eq!(&expected, &blocks.get(key).unwrap());
@@ -76,7 +76,7 @@ proptest! {
                 prop_assert_eq!(expected.as_deref(), table.get_cached(key, &mut of_table).unwrap());
             }
         }
-        let all = |kv: &dyn Kv, back| kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();
+        let all = |kv: &dyn Kv, back| kv.scan(Stretch::all(back)).unwrap();
         for back in [false, true] {
             prop_assert_eq!(all(&plain, back), all(&blocks, back));
             prop_assert_eq!(all(&plain, back), all(&table, back));
@@ -91,7 +91,7 @@ proptest! {
         below.apply(Batch::from([(vec![0], Some(bytes))])).unwrap();
         let blocks = Blocks::new(below).unwrap().unwrap();
         let _ = blocks.get(b"H1");
-        let _ = blocks.scan(Bound::Unbounded, Bound::Unbounded, true, 10);
+        let _ = blocks.scan(Stretch::all(true).at_most(10));
     }
 }
 
@@ -103,7 +103,7 @@ fn what_is_emptied_leaves_no_blocks_behind() {
         blocks.apply((from..from + 100).map(|n| (key(n), Some(vec![7; 9]))).collect()).unwrap();
     }
     let count = |blocks: &Blocks<MemKv>| {
-        let all = blocks.below().scan(Bound::Unbounded, Bound::Unbounded, false, usize::MAX).unwrap();
+        let all = blocks.below().scan(Stretch::all(false)).unwrap();
         (all.len(), all.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>())
     };
     let (full, bytes) = count(&blocks);
@@ -137,7 +137,7 @@ fn what_is_held_goes_below_in_one_batch_when_it_is_too_much() {
         let mut batch: Batch = (n..n + 7).map(|n| (key(n), Some(vec![3; 30]))).collect();
         batch.insert(b"Applied".to_vec(), Some((n + 7).to_be_bytes().to_vec()));
         table.apply(batch).unwrap();
-        let below = table.below().scan(Bound::Unbounded, Bound::Unbounded, false, usize::MAX).unwrap();
+        let below = table.below().scan(Stretch::all(false)).unwrap();
         let told = below.first().map_or(0, |(_, n)| u32::from_be_bytes(n.as_slice().try_into().unwrap()));
         assert_eq!(below.len(), if told == 0 { 0 } else { told as usize + 1 }, "half of what was held went below");
         steps += u32::from(table.is_spilled());
@@ -152,7 +152,7 @@ fn what_does_not_go_below_stays_held() {
         fn get(&self, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(None)
         }
-        fn scan(&self, _: Bound<&[u8]>, _: Bound<&[u8]>, _: bool, _: usize) -> Result<Vec<Entry>, StoreError> {
+        fn scan(&self, _: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
             Ok(Vec::new())
         }
         fn apply(&self, _: Batch) -> Result<(), StoreError> {
@@ -186,8 +186,8 @@ impl Kv for InTwoSteps {
         self.kv.get(key)
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        let found = self.kv.scan(low, high, back, max);
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        let found = self.kv.scan(stretch);
         self.scans.fetch_add(1, Ordering::SeqCst);
         found
     }
@@ -218,7 +218,7 @@ fn miscounted_while_moved(kv: &dyn Kv, spill: impl Fn()) -> usize {
         (AtomicBool::new(false), [AtomicUsize::new(0), AtomicUsize::new(0)], AtomicUsize::new(0));
     let count = &|back: bool, looks: &AtomicUsize| {
         while !stop.load(Ordering::SeqCst) {
-            let all = kv.scan(Bound::Unbounded, Bound::Unbounded, back, usize::MAX).unwrap();
+            let all = kv.scan(Stretch::all(back)).unwrap();
             wrong.fetch_add(usize::from(all.len() != 800), Ordering::SeqCst);
             looks.fetch_add(1, Ordering::SeqCst);
         }

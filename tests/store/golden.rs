@@ -33,8 +33,8 @@ struct State {
 impl State {
     fn of(store: &dyn Store) -> Self {
         let page = PageRequest::first(1000);
-        let bills = |scope| {
-            let page = block(store.bills(scope, &Filter::default(), &page, Ts(T0))).unwrap();
+        let bills = |scope: Scope| {
+            let page = block(store.bills(scope.asked(&Filter::default(), &page, Ts(T0)))).unwrap();
             page.rows.into_iter().map(|(_, row)| row).collect()
         };
         let marks = ["odd", "even"].map(|p| block(store.mark(&PlanId::new(p), &EnvId::new("demo"))).unwrap());
@@ -99,7 +99,7 @@ fn write_the_golden_journal() {
     assert!(std::fs::read_dir(&to).unwrap().next().is_none(), "golden files are written once");
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("data");
-    let options = Options { disk: Arc::new(RealDisk), rotate: 12_000 };
+    let options = Options { disk: Arc::new(RealDisk), rotate: 12_000, ..Options::default() };
     let store = LocalStore::open_with(&dir, TestClock::new(), "op", &|_| {}, options).unwrap();
     for events in history() {
         block(store.append(events.into())).unwrap();

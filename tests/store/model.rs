@@ -8,7 +8,7 @@ use skydeck::domain::bill::{Outcome, Skip, Slot, UnknownWhy};
 use skydeck::domain::event::Event;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{Fid, OpId, PlanId, WorkKey};
-use skydeck::domain::query::{PageRequest, Scope};
+use skydeck::domain::query::{PageRequest, RunColumn, Scope};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{RunEnd, RunHead, RunKind, Tally};
 use skydeck::domain::step::{Step, Verdict};
@@ -331,9 +331,9 @@ impl Model {
             };
             for slot in Slot::ALL {
                 let want: Vec<u64> = run.bills.iter().filter(|(_, b)| b.slot == Some(slot)).map(|(f, _)| *f).collect();
-                assert_eq!(fids(&block(store.bills_in(run_id(*n), slot, None, 99)).unwrap()), want);
+                assert_eq!(fids(&block(store.bills_in(RunColumn { run: run_id(*n), slot }, None, 99)).unwrap()), want);
                 let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
-                let got = block(store.bills(Scope::Run(run_id(*n)), &filter, &page, Ts(T0))).unwrap();
+                let got = block(store.bills(Scope::Run(run_id(*n)).asked(&filter, &page, Ts(T0)))).unwrap();
                 let want = if run.is_untold() { Vec::new() } else { want };
                 assert_eq!(got.total, Some(want.len() as u64));
                 assert_eq!(
@@ -361,7 +361,7 @@ impl Model {
         let stopped: BTreeSet<_> =
             block(store.stopped_runs()).unwrap().iter().map(|stopped| stopped.row.head.id).collect();
         assert_eq!(stopped, self.stopped.values().map(|n| run_id(*n)).collect());
-        let got = block(store.bills(Scope::History, &Filter::default(), &page, Ts(T0))).unwrap();
+        let got = block(store.bills(Scope::History.asked(&Filter::default(), &page, Ts(T0)))).unwrap();
         assert_eq!(got.total, Some(history.len() as u64));
         let got: Vec<(u64, u64)> = got
             .rows
@@ -371,7 +371,7 @@ impl Model {
         assert_eq!(got, history.iter().map(|(_, n, f)| (*n, *f)).collect::<Vec<_>>());
         for slot in Slot::ALL {
             let filter = Filter::parse(&format!("status:{}", slot.word())).unwrap();
-            let got = block(store.bills(Scope::History, &filter, &page, Ts(T0))).unwrap();
+            let got = block(store.bills(Scope::History.asked(&filter, &page, Ts(T0)))).unwrap();
             let want = history.iter().filter(|(_, n, fid)| self.runs[n].bills[fid].slot == Some(slot));
             assert_eq!(
                 got.rows.iter().map(|(_, r)| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>(),
@@ -380,7 +380,7 @@ impl Model {
         }
         let mut ledger: Vec<(Ts, u64)> = self.ledger.iter().map(|((_, fid), open)| (open.since, *fid)).collect();
         ledger.sort_unstable();
-        let got = block(store.bills(Scope::Ledger, &Filter::default(), &page, Ts(T0))).unwrap();
+        let got = block(store.bills(Scope::Ledger.asked(&Filter::default(), &page, Ts(T0)))).unwrap();
         let mut got: Vec<(Ts, u64)> =
             got.rows.iter().map(|(_, r)| (r.open_since.unwrap(), r.fid().as_str().parse().unwrap())).collect();
         got.sort_by_key(|(since, fid)| (*since, *fid));

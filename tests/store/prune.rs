@@ -57,7 +57,7 @@ fn rows(store: &LocalStore) -> BTreeMap<(usize, String), (Slot, i64)> {
     for (i, run) in opened.iter().enumerate() {
         let filter = Filter::default();
         for (_, row) in
-            block(store.bills(Scope::Run(run.head.id), &filter, &PageRequest::first(1000), Ts(0))).unwrap().rows
+            block(store.bills(Scope::Run(run.head.id).asked(&filter, &PageRequest::first(1000), Ts(0)))).unwrap().rows
         {
             all.insert((i, row.fid().to_string()), (row.state.slot(), row.at.0));
         }
@@ -140,8 +140,8 @@ fn what_goes_is_what_the_rule_says_and_nothing_that_matters_changes() {
         let store = open(&dir, now);
         let (before, sums, gone) = (rows(&store), runs(&store), oracle(&store, &rule, now));
         let ledger = |store: &LocalStore| {
-            let page =
-                block(store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(1000), Ts(now))).unwrap();
+            let page = block(store.bills(Scope::Ledger.asked(&Filter::default(), &PageRequest::first(1000), Ts(now))))
+                .unwrap();
             format!("{:?} {:?}", page.rows, block(store.ledger_groups(None)).unwrap())
         };
         let (unresolved, open_runs) = (ledger(&store), block(store.open_runs()).unwrap());

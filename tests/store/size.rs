@@ -103,9 +103,9 @@ fn a_plain_bill_takes_no_more_than_its_share() {
         let rows = work();
         println!("{what}: {rows} rows in {:?}", since.elapsed());
     };
-    let page = |scope, filter: &str, cursor: Option<Cursor>| {
+    let page = |scope: Scope, filter: &str, cursor: Option<Cursor>| {
         let request = PageRequest { cursor, back: false, limit: 50 };
-        block(store.bills(scope, &Filter::parse(filter).unwrap(), &request, Ts(T0))).unwrap()
+        block(store.bills(scope.asked(&Filter::parse(filter).unwrap(), &request, Ts(T0)))).unwrap()
     };
     let run = Scope::Run(run_id(1));
     timed("newest page", &|| page(Scope::History, "", None).rows.len());

@@ -57,7 +57,7 @@ async fn filled(rng: &mut Rng, bills: u64) -> MemoryStore {
 async fn all(store: &dyn Store, scope: Scope) -> Vec<BillRow> {
     let (mut rows, mut page) = (Vec::new(), PageRequest::first(97));
     loop {
-        let part = store.bills(scope, &Filter::default(), &page, NOW).await.unwrap();
+        let part = store.bills(scope.asked(&Filter::default(), &page, NOW)).await.unwrap();
         page.cursor = part.rows.last().map(|(cursor, _)| cursor.clone());
         rows.extend(part.rows.into_iter().map(|(_, row)| row));
         if !part.more {
@@ -96,7 +96,7 @@ async fn pages_in_either_direction_are_a_plain_sort_of_all_rows() {
             for back in [false, true] {
                 let (mut got, mut page) = (Vec::new(), PageRequest { cursor: None, back, limit: rng.u32(1..50) });
                 loop {
-                    let part = sorted::page(&store, scope, &Filter::default(), &sort, &page, NOW).await.unwrap();
+                    let part = sorted::page(&store, scope.asked(&Filter::default(), &page, NOW), &sort).await.unwrap();
                     assert_eq!(part.total, Some(plain.len() as u64));
                     let edge = if back { part.rows.first() } else { part.rows.last() };
                     page.cursor = edge.map(|(cursor, _)| cursor.clone());
@@ -119,8 +119,9 @@ async fn of_a_long_list_the_first_rows_are_sorted_and_that_is_told() {
     let bills = SORTED_AT_MOST / 2 + 300;
     let store = filled(&mut rng, bills).await;
     let sort = Sort { by: By::Number, descending: true };
-    let part =
-        sorted::page(&store, Scope::History, &Filter::default(), &sort, &PageRequest::first(5), NOW).await.unwrap();
+    let part = sorted::page(&store, Scope::History.asked(&Filter::default(), &PageRequest::first(5), NOW), &sort)
+        .await
+        .unwrap();
     assert_eq!((part.total, part.rows.len()), (None, 5));
     assert!((SORTED_AT_MOST..SORTED_AT_MOST + 500).contains(&part.scanned), "{}", part.scanned);
     let first: BTreeSet<String> =
@@ -132,8 +133,8 @@ async fn of_a_long_list_the_first_rows_are_sorted_and_that_is_told() {
 #[tokio::test]
 async fn a_cursor_of_another_list_is_refused() {
     let store = Arc::new(filled(&mut Rng::with_seed(1), 5).await);
-    let plain = store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(2), NOW).await.unwrap();
+    let plain = store.bills(Scope::Ledger.asked(&Filter::default(), &PageRequest::first(2), NOW)).await.unwrap();
     let page = PageRequest { cursor: Some(plain.rows[0].0.clone()), ..PageRequest::first(2) };
     let sort = Sort { by: By::Age, descending: false };
-    assert!(sorted::page(&*store, Scope::Ledger, &Filter::default(), &sort, &page, NOW).await.is_err());
+    assert!(sorted::page(&*store, Scope::Ledger.asked(&Filter::default(), &page, NOW), &sort).await.is_err());
 }

@@ -93,7 +93,7 @@ pub fn version(dir: &Path) -> String {
 
 /// Makes a directory as 0.1.0 left it, as far as this program can: the version, and an index that names no layout.
 pub fn make(dir: &Path) {
-    let options = || Options { disk: Arc::new(RealDisk), rotate: 9_000 };
+    let options = || Options { disk: Arc::new(RealDisk), rotate: 9_000, ..Options::default() };
     let store = LocalStore::open_with(dir, TestClock::new(), "op", &|_| {}, options()).unwrap();
     for events in history() {
         block(store.append(events.into())).unwrap();

@@ -19,8 +19,8 @@ pub fn raised(dir: &Path, raise: &Raise, disk: Arc<dyn Disk>) -> Result<LocalSto
     // A child that another test starts holds copies of this process's open files, the lock among them, until it is itself.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        let options = Options { disk: Arc::clone(&disk), rotate: 1 << 20 };
-        match LocalStore::open_raising(dir, TestClock::new(), "op", &|_| {}, options, raise) {
+        let options = Options { disk: Arc::clone(&disk), rotate: 1 << 20, raise: raise.clone() };
+        match LocalStore::open_with(dir, TestClock::new(), "op", &|_| {}, options) {
             Err(StoreError::Held { .. }) if std::time::Instant::now() < until => std::thread::yield_now(),
             opened => return opened,
         }
@@ -30,7 +30,7 @@ pub fn raised(dir: &Path, raise: &Raise, disk: Arc<dyn Disk>) -> Result<LocalSto
 pub fn telling(dir: &Path, raise: &Raise) -> (Result<LocalStore, StoreError>, Vec<Progress>) {
     let told = Mutex::new(Vec::new());
     let say = |progress| told.lock().unwrap().push(progress);
-    let store = LocalStore::open_raising(dir, TestClock::new(), "op", &say, Options::default(), raise);
+    let store = LocalStore::open_with(dir, TestClock::new(), "op", &say, Options::raising(raise.clone()));
     (store, told.into_inner().unwrap())
 }
 

@@ -154,7 +154,7 @@ async fn every_kind_of_day_is_in_a_year_of_some_plans() {
     }
     // A bill that fails for stock fails again, until it is cured.
     let filter = skydeck_core::domain::filter::Filter { terms: Vec::new() };
-    let open = store.bills(Scope::Ledger, &filter, &PageRequest::first(500), NOW).await.unwrap();
+    let open = store.bills(Scope::Ledger.asked(&filter, &PageRequest::first(500), NOW)).await.unwrap();
     let mut again = false;
     for (_, row) in &open.rows {
         let tries = store.facts_of(&row.key, 200).await.unwrap().0;

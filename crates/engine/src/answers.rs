@@ -69,9 +69,9 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::RunLines { asked, page } => Ok(Answer::RunLines(store.run_lines(&asked, &page, now).await?)),
         Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
         Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
-        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope, &filter, &page, now).await?)),
+        Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope.asked(&filter, &page, now)).await?)),
         Query::Sorted { scope, filter, sort, page } => {
-            Ok(Answer::Bills(skydeck_store::sorted::page(store, scope, &filter, &sort, &page, now).await?))
+            Ok(Answer::Bills(skydeck_store::sorted::page(store, scope.asked(&filter, &page, now), &sort).await?))
         }
         Query::Today(span) => {
             let stopped = still_stopped(store.stopped_runs().await?, &plans, &envs, now);
@@ -111,7 +111,7 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
 
 /// What is to be made of the first bills of a run.
 async fn bodies(store: &dyn Store, run: RunId, now: Ts) -> Result<Vec<Sample>, StoreError> {
-    let page = store.bills(Scope::Run(run), &Filter::default(), &PageRequest::first(BODIES), now).await?;
+    let page = store.bills(Scope::Run(run).asked(&Filter::default(), &PageRequest::first(BODIES), now)).await?;
     let mut samples = Vec::with_capacity(page.rows.len());
     for (_, row) in page.rows {
         let found = store.found(run, row.fid()).await?;

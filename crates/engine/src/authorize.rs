@@ -13,6 +13,7 @@ use skydeck_core::domain::command::{self, Command, Order, Refusal};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, RunId};
 use skydeck_core::domain::operation_words;
+use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunEnd, RunRow};
 use skydeck_core::domain::who::Who;
@@ -199,7 +200,7 @@ impl Shared {
 
     /// The FIDs of a run's bills that wait.
     pub(super) async fn waiting_ids(&self, run: RunId) -> Result<Vec<String>, StoreError> {
-        Ok(ids(&self.store.bills_in(run, Slot::Waiting, None, IDS).await?))
+        Ok(ids(&self.store.bills_in(RunColumn { run, slot: Slot::Waiting }, None, IDS).await?))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use skydeck_core::domain::bill::{Found, Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
+use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy};
 use skydeck_store::{Store, StoreError};
@@ -244,7 +245,7 @@ async fn newest_done(
 ) -> Result<Vec<BillRow>, StoreError> {
     let (mut newest, mut after) = (Vec::new(), None::<Fid>);
     loop {
-        let rows = store.bills_in(run, Slot::Done, after.as_ref(), READ_BATCH).await?;
+        let rows = store.bills_in(RunColumn { run, slot: Slot::Done }, after.as_ref(), READ_BATCH).await?;
         let Some(last) = rows.last() else { break };
         after = Some(last.fid().clone());
         for row in rows.into_iter().filter(|row| row.state.outcome() == Some(&Outcome::Done { verified: false })) {

@@ -10,6 +10,7 @@ use skydeck_core::domain::access::Role;
 use skydeck_core::domain::bill::{BillState, Outcome, Skip, Slot};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{RunId, Seq};
+use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunEnd, RunKind, RunRow, RunState};
 use skydeck_store::{Store, StoreError};
@@ -138,7 +139,7 @@ impl Runner {
     /// then either.
     async fn server_answers(&mut self) -> Result<bool, Stop> {
         let run = self.run.head.id;
-        let rows = self.run.shared.store.bills_in(run, Slot::Unknown, None, 1).await?;
+        let rows = self.run.shared.store.bills_in(RunColumn { run, slot: Slot::Unknown }, None, 1).await?;
         let fids: Vec<_> = rows.iter().map(|row| row.fid().clone()).collect();
         for n in 0..LAST_TRIES {
             self.check()?;
@@ -169,7 +170,13 @@ impl Runner {
         };
         let ended = self.settle(Patience::Long).await;
         let left = match ended {
-            Ok(()) => self.run.shared.store.bills_in(run, Slot::Waiting, None, 1).await.map_err(Stop::Store),
+            Ok(()) => self
+                .run
+                .shared
+                .store
+                .bills_in(RunColumn { run, slot: Slot::Waiting }, None, 1)
+                .await
+                .map_err(Stop::Store),
             Err(stop) => Err(stop),
         };
         let result = match left {
@@ -231,7 +238,7 @@ pub(super) async fn close_rest(shared: &Shared, run: RunId, end: RunEnd) -> Resu
         return shared.close_run(run, Vec::new(), end).await;
     }
     loop {
-        let rows = shared.store.bills_in(run, Slot::Waiting, None, SETTLE_GROUP).await?;
+        let rows = shared.store.bills_in(RunColumn { run, slot: Slot::Waiting }, None, SETTLE_GROUP).await?;
         if rows.is_empty() {
             return shared.close_run(run, Vec::new(), end).await;
         }

@@ -123,7 +123,7 @@ impl Runner {
             let mut page = PageRequest::first(PAGE);
             loop {
                 self.check_collecting()?;
-                let got = store.bills(Scope::Run(run.head.id), &filter, &page, now).await?;
+                let got = store.bills(Scope::Run(run.head.id).asked(&filter, &page, now)).await?;
                 let last = got.rows.last().map(|(cursor, _)| cursor.clone());
                 for (_, row) in got.rows {
                     // A later run has read it anew.

@@ -142,7 +142,7 @@ async fn is_anothers(call: &Answered<'_>, bill: &Candidate, number: &str) -> Res
     let (filter, now) = (Filter::default(), run.shared.clock.now());
     let mut page = PageRequest::first(PAGE);
     loop {
-        let got = store.bills(Scope::Run(run.head.id), &filter, &page, now).await?;
+        let got = store.bills(Scope::Run(run.head.id).asked(&filter, &page, now)).await?;
         if got.rows.iter().any(|(_, row)| row.made.as_ref().is_some_and(|made| has(&made.no))) {
             return Ok(true);
         }

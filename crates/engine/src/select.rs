@@ -118,7 +118,7 @@ pub async fn count(
         }
         Selection::Matching { plan, run, filter } => {
             let page = PageRequest { cursor: after, ..PageRequest::first(STRETCH) };
-            let found = store.bills(Scope::Ledger, filter, &page, now).await?;
+            let found = store.bills(Scope::Ledger.asked(filter, &page, now)).await?;
             let last = found.rows.last().map(|(cursor, _)| cursor.clone());
             for (_, row) in found.rows.iter().filter(|(_, row)| is_meant(row, plan.as_ref(), *run)) {
                 counts.add(row);
@@ -157,7 +157,7 @@ impl<'a> Matching<'a> {
     /// The next rows; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<BillRow>>, StoreError> {
         let Some(page) = self.next.take() else { return Ok(None) };
-        let got = self.store.bills(Scope::Ledger, self.filter, &page, self.now).await?;
+        let got = self.store.bills(Scope::Ledger.asked(self.filter, &page, self.now)).await?;
         let last = got.rows.last().map(|(cursor, _)| cursor.clone());
         if let (Some(cursor), true) = (got.stopped_at.or(last), got.more) {
             self.next = Some(PageRequest { cursor: Some(cursor), ..page });

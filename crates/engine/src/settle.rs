@@ -12,6 +12,7 @@ use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::operation::Seen;
+use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 use skydeck_store::{StoreError, fault};
 
@@ -250,7 +251,11 @@ impl Runner {
         let (mut ready, mut next, mut after) = (Vec::new(), None::<Duration>, None::<Fid>);
         let most = run.looked_at_once();
         while ready.len() < most {
-            let rows = run.shared.store.bills_in(run.head.id, slot(run), after.as_ref(), READ_BATCH).await?;
+            let rows = run
+                .shared
+                .store
+                .bills_in(RunColumn { run: run.head.id, slot: slot(run) }, after.as_ref(), READ_BATCH)
+                .await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.fid().clone());
             let a_persons =

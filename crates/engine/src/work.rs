@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use skydeck_core::domain::bill::{BillState, Outcome, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{Fid, RunId};
+use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunState};
 use skydeck_core::domain::step::Verb;
@@ -111,7 +112,7 @@ impl Runner {
             }
             self.settle(Patience::Long).await?;
             let run = self.run.head.id;
-            if self.run.shared.store.bills_in(run, Slot::Waiting, None, 1).await?.is_empty() {
+            if self.run.shared.store.bills_in(RunColumn { run, slot: Slot::Waiting }, None, 1).await?.is_empty() {
                 return Ok(());
             }
         }
@@ -171,7 +172,7 @@ impl Runner {
     async fn rows_after(&self, after: Option<Fid>) -> Result<Vec<BillRow>, Stop> {
         let run = self.run.head.id;
         let most = self.run.looked_at_once();
-        Ok(self.run.shared.store.bills_in(run, Slot::Waiting, after.as_ref(), most).await?)
+        Ok(self.run.shared.store.bills_in(RunColumn { run, slot: Slot::Waiting }, after.as_ref(), most).await?)
     }
 
     /// Calls the bills of a page in turn; gives the page after it, being read, where there is one.

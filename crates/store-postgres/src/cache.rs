@@ -4,12 +4,11 @@
 //! thrown away.
 
 use std::collections::HashMap;
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use skydeck_store::StoreError;
 use skydeck_store::index::key;
-use skydeck_store::index::kv::{Batch, Entry, Kv};
+use skydeck_store::index::kv::{Batch, Entry, Kv, Stretch};
 
 use crate::effects::LookUp;
 use crate::tables::Tables;
@@ -88,9 +87,9 @@ impl Kv for Cache {
         Ok(value)
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
         Tables::begin();
-        self.tables.scan(low, high, back, max)
+        self.tables.scan(stretch)
     }
 
     /// What became durable.

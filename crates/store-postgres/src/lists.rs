@@ -9,7 +9,7 @@ use skydeck_core::domain::time::Ts;
 use skydeck_store::StoreError;
 use skydeck_store::index::entries::run_id_key;
 use skydeck_store::index::key::{self, Dict, Key, ts_bits};
-use skydeck_store::index::kv::Entry;
+use skydeck_store::index::kv::{Entry, Stretch};
 use skydeck_store::index::names::family_text;
 use tokio_postgres::Row;
 use ulid::Ulid;
@@ -19,13 +19,8 @@ use crate::span::{Question, Span, moment, number, place, small};
 use crate::tables::{Tables, bill_key, column, group_of, known_key, live_key, name_bytes, run_key};
 
 /// A stretch of keys.
-pub(crate) fn scan(
-    tables: &Tables,
-    low: Bound<&[u8]>,
-    high: Bound<&[u8]>,
-    back: bool,
-    max: usize,
-) -> Result<Vec<Entry>, StoreError> {
+pub(crate) fn scan(tables: &Tables, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+    let Stretch { low, high, back, max } = stretch;
     let (Bound::Included(from) | Bound::Excluded(from)) = low else {
         return Err(StoreError::Read("the whole index is asked for".to_owned()));
     };

@@ -1,9 +1,7 @@
 //! The tables as the index sees them: ordered bytes, which nobody writes here.
 
-use std::ops::Bound;
-
 use skydeck_store::StoreError;
-use skydeck_store::index::kv::{Batch, Entry, Kv, ReadCache, is_empty};
+use skydeck_store::index::kv::{Batch, Entry, Kv, ReadCache, Stretch};
 
 use crate::lists;
 use crate::tables::Tables;
@@ -16,11 +14,11 @@ impl Kv for Tables {
         }
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        if is_empty(low, high) || max == 0 {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        if stretch.is_empty() {
             return Ok(Vec::new());
         }
-        lists::scan(self, low, high, back, max)
+        lists::scan(self, stretch)
     }
 
     fn apply(&self, _: Batch) -> Result<(), StoreError> {

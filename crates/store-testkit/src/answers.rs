@@ -3,7 +3,7 @@
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{EnvId, Fid, PlanId, Seq};
-use skydeck_core::domain::query::{PageRequest, Scope};
+use skydeck_core::domain::query::{PageRequest, RunColumn, Scope};
 use skydeck_core::domain::time::Ts;
 
 use crate::block;
@@ -37,7 +37,7 @@ pub fn everything(store: &dyn skydeck_store::Store) -> Vec<String> {
         scopes.push(Scope::Run(id));
         say(format!("{:?}", block(store.in_flight(id)).unwrap()));
         for slot in Slot::ALL {
-            say(format!("{slot:?} {:?}", block(store.bills_in(id, slot, None, 100)).unwrap()));
+            say(format!("{slot:?} {:?}", block(store.bills_in(RunColumn { run: id, slot }, None, 100)).unwrap()));
         }
         for fid in 1..30 {
             say(format!("{:?}", block(store.found(id, &Fid::from(fid))).unwrap()));
@@ -47,7 +47,7 @@ pub fn everything(store: &dyn skydeck_store::Store) -> Vec<String> {
         for filter in ["", "status:failed", "cause:stock,timed_out", "no:XSCKD00001*", "客户3", "plan:odd -cause:stock"]
         {
             let filter = Filter::parse(filter).unwrap();
-            say(format!("{scope:?} {filter} {:?}", block(store.bills(scope, &filter, &page, Ts(T0))).unwrap()));
+            say(format!("{scope:?} {filter} {:?}", block(store.bills(scope.asked(&filter, &page, Ts(T0)))).unwrap()));
         }
     }
     for fid in 1..30 {

@@ -102,7 +102,7 @@ impl Bench {
 
     fn fids(&self, scope: Scope, filter: &str) -> Vec<String> {
         let page = PageRequest::first(1000);
-        let got = block(self.store.bills(scope, &Filter::parse(filter).unwrap(), &page, Ts(T0))).unwrap();
+        let got = block(self.store.bills(scope.asked(&Filter::parse(filter).unwrap(), &page, Ts(T0)))).unwrap();
         got.rows.iter().map(|(_, row)| row.fid().to_string()).collect()
     }
 

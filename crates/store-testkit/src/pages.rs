@@ -40,7 +40,7 @@ pub(super) fn pages_go_both_ways_from_any_row(b: &Bench) {
     ] {
         let parsed = Filter::parse(filter).unwrap();
         let page = |cursor: Option<Cursor>, back, limit| {
-            block(b.store.bills(scope, &parsed, &PageRequest { cursor, back, limit }, Ts(T0))).unwrap()
+            block(b.store.bills(scope.asked(&parsed, &PageRequest { cursor, back, limit }, Ts(T0)))).unwrap()
         };
         let fids = |p: &Page<BillRow>| {
             p.rows.iter().map(|(_, r)| r.fid().as_str().parse::<u64>().unwrap()).collect::<Vec<_>>()
@@ -70,13 +70,16 @@ pub(super) fn pages_go_both_ways_from_any_row(b: &Bench) {
         }
         assert_eq!(got, want, "back {what}");
     }
-    let ledger = block(b.store.bills(Scope::Ledger, &Filter::default(), &PageRequest::first(1), Ts(T0))).unwrap();
+    let ledger = block(b.store.bills(Scope::Ledger.asked(&Filter::default(), &PageRequest::first(1), Ts(T0)))).unwrap();
     let foreign = PageRequest { cursor: Some(ledger.rows[0].0.clone()), back: false, limit: 1 };
-    assert!(matches!(block(b.store.bills(run, &Filter::default(), &foreign, Ts(T0))), Err(StoreError::Cursor(_))));
+    assert!(matches!(
+        block(b.store.bills(run.asked(&Filter::default(), &foreign, Ts(T0)))),
+        Err(StoreError::Cursor(_))
+    ));
     for text in ["", "zz", "6", "é"] {
         let bad = PageRequest { cursor: Some(Cursor(text.into())), back: false, limit: 1 };
         assert!(
-            matches!(block(b.store.bills(run, &Filter::default(), &bad, Ts(T0))), Err(StoreError::Cursor(_))),
+            matches!(block(b.store.bills(run.asked(&Filter::default(), &bad, Ts(T0)))), Err(StoreError::Cursor(_))),
             "{text}"
         );
     }
@@ -94,23 +97,23 @@ pub(super) fn a_scan_without_an_index_is_bounded_and_says_how_far_it_got(b: &Ben
     let mut request = PageRequest::first(5);
     // Texts that stand in the stored bytes are looked for there; ages are not, and the rows are decoded.
     for _ in 0..4 {
-        let page = block(b.store.bills(run, &filter, &request, Ts(T0))).unwrap();
+        let page = block(b.store.bills(run.asked(&filter, &request, Ts(T0)))).unwrap();
         assert_eq!((page.rows.len(), page.scanned, page.more), (0, 5_000, true), "{}", b.name);
         request.cursor = page.stopped_at;
     }
-    let last = block(b.store.bills(run, &filter, &request, Ts(T0))).unwrap();
+    let last = block(b.store.bills(run.asked(&filter, &request, Ts(T0)))).unwrap();
     assert_eq!((last.scanned, last.more, last.stopped_at.clone()), (500, false, None));
     assert_eq!(last.rows.len(), 1, "the last bill is of customer 4");
     let old = Filter::parse("age:>9d").unwrap();
-    let page = block(b.store.bills(run, &old, &PageRequest::first(5), Ts(T0))).unwrap();
+    let page = block(b.store.bills(run.asked(&old, &PageRequest::first(5), Ts(T0)))).unwrap();
     assert_eq!((page.rows.len(), page.scanned, page.more), (0, 2_000, true), "{}", b.name);
 }
 
 pub(super) fn the_first_page_tells_how_many_there_are_where_the_sum_lines_know(b: &Bench) {
     b.ok(vec![opened(1, "p"), found(1, &[1, 2, 3])]);
-    let total = |scope, filter: &str| {
+    let total = |scope: Scope, filter: &str| {
         let filter = Filter::parse(filter).unwrap();
-        block(b.store.bills(scope, &filter, &PageRequest::first(1), Ts(T0))).unwrap().total
+        block(b.store.bills(scope.asked(&filter, &PageRequest::first(1), Ts(T0)))).unwrap().total
     };
     let run = Scope::Run(run_id(1));
     assert_eq!((total(run, ""), total(Scope::History, "")), (Some(3), Some(3)), "{}", b.name);
@@ -122,7 +125,8 @@ pub(super) fn bills_are_found_by_the_words_of_their_operations(b: &Bench) {
     let filter = |text: &str| Filter::parse(text).unwrap();
     b.ok(begun(1, "p", &[1, 2]));
     b.ok(vec![settled(1, 1, Slot::Waiting, audited()), settled(1, 2, Slot::Waiting, skipped(Skip::NotReached))]);
-    let only_audit = block(b.store.bills(Scope::History, &filter("-operation:Audit"), &PageRequest::first(9), Ts(T0)));
+    let only_audit =
+        block(b.store.bills(Scope::History.asked(&filter("-operation:Audit"), &PageRequest::first(9), Ts(T0))));
     let only_audit = only_audit.unwrap();
     assert_eq!((only_audit.rows.len(), only_audit.scanned), (0, 0), "{}: no other operation, no scan", b.name);
     b.ok(vec![executing(2, "q", "BillClose"), found(2, &[1, 2, 3]), collected(2), approved(2)]);
@@ -156,14 +160,16 @@ pub(super) fn bills_are_found_by_the_words_of_their_operations(b: &Bench) {
     ] {
         assert_eq!(b.fids(scope, text), want, "{} {scope:?} {text}", b.name);
     }
-    let total =
-        |scope, text: &str| block(b.store.bills(scope, &filter(text), &PageRequest::first(1), Ts(T0))).unwrap().total;
+    let total = |scope: Scope, text: &str| {
+        block(b.store.bills(scope.asked(&filter(text), &PageRequest::first(1), Ts(T0)))).unwrap().total
+    };
     assert_eq!((total(Scope::History, "status:done"), total(of_audit, "status:not_reached")), (Some(2), Some(1)));
     assert_eq!(total(Scope::History, "status:closed"), None, "the sum lines do not tell them apart");
     // `s*` is also what Submit calls its own: the sum of the skipped is not all of it.
     assert_eq!(total(Scope::History, "status:s*"), None);
     let page =
-        block(b.store.bills(Scope::History, &filter("status:not_reached"), &PageRequest::first(9), Ts(T0))).unwrap();
+        block(b.store.bills(Scope::History.asked(&filter("status:not_reached"), &PageRequest::first(9), Ts(T0))))
+            .unwrap();
     assert_eq!(page.scanned, 2, "{}: bills that had no turn have a list of their own", b.name);
 }
 
@@ -180,7 +186,7 @@ pub(super) fn a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_
     for scope in [Scope::Ledger, Scope::Run(run_id(1)), Scope::History] {
         let (mut rows, mut pages, mut request) = (Vec::new(), 0, PageRequest::first(5000));
         loop {
-            let page = block(bench.store.bills(scope, &Filter::default(), &request, Ts(T0))).unwrap();
+            let page = block(bench.store.bills(scope.asked(&Filter::default(), &request, Ts(T0)))).unwrap();
             assert!(page.rows.len() < 600, "{}: {}", bench.name, page.rows.len());
             request.cursor = page.rows.last().map(|(cursor, _)| cursor.clone());
             rows.extend(page.rows);

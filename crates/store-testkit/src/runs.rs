@@ -3,7 +3,7 @@
 use skydeck_core::domain::bill::{BillState, Slot, UnknownWhy};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::{EnvId, Fid, OpId, PlanId, RunId};
-use skydeck_core::domain::query::PageRequest;
+use skydeck_core::domain::query::{PageRequest, RunColumn};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, RunEnd, RunState};
 use skydeck_core::domain::step::{Step, Verdict};
@@ -30,7 +30,7 @@ pub(super) fn the_sum_line_and_the_columns_follow_the_facts(b: &Bench) {
     assert_eq!(row.state, RunState::Working);
     assert!(row.tally.closes() && row.collected.is_some());
     let waiting = |after: Option<u64>, n| {
-        fids(block(b.store.bills_in(run, Slot::Waiting, after.map(Fid::from).as_ref(), n)).unwrap())
+        fids(block(b.store.bills_in(RunColumn { run, slot: Slot::Waiting }, after.map(Fid::from).as_ref(), n)).unwrap())
     };
     assert_eq!(waiting(None, 9), ["3", "10"]);
     assert_eq!(waiting(Some(3), 9), ["10"]);

@@ -29,17 +29,16 @@ pub use batch::{AppendError, Batch, BatchId, Hold};
 pub use index::hours::HOURS_AT_ONCE;
 pub use reads::{Embedded, Inside, Pace};
 use skydeck_core::domain::action_log::LogWitness;
-use skydeck_core::domain::bill::{Found, Slot};
+use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::command::Refusal;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
-use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::handed_in::Taken;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRequest, RunColumn};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::run_list::{RunLine, RunsAsked};
@@ -324,23 +323,11 @@ pub trait Reads: Send + Sync {
     /// What a call made last of a form.
     async fn last_made(&self, env: &EnvId, form: &FormId) -> Result<Option<LastMade>, StoreError>;
     /// Bills of a run in one column of the sum line, by FID, after `after`, at most `limit`.
-    async fn bills_in(
-        &self,
-        run: RunId,
-        slot: Slot,
-        after: Option<&Fid>,
-        limit: usize,
-    ) -> Result<Vec<BillRow>, StoreError>;
+    async fn bills_in(&self, of: RunColumn, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError>;
     /// Bills of a run whose intent has no answer (state `Trying`), over the whole run.
     async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError>;
-    /// A page of bills. `now` is for ages in the filter.
-    async fn bills(
-        &self,
-        scope: Scope,
-        filter: &Filter,
-        page: &PageRequest,
-        now: Ts,
-    ) -> Result<Page<BillRow>, StoreError>;
+    /// A page of bills.
+    async fn bills(&self, asked: BillsAsked<'_>) -> Result<Page<BillRow>, StoreError>;
 
     /// The entry that a person closed, where no outcome came after that.
     async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError>;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::account::PRUNE;
 use super::actions::{ActionLog, Deed, FileLog, Phase};
 use super::backup::{Damage, MANIFEST};
-use super::index::Index;
+use super::index::forget::Forgetting;
 use super::journal::sync_dir;
 use super::journal::tail::{self, Pending, ROTATE, Tail};
 use super::local::disk::{Disk, RealDisk};
@@ -74,16 +74,17 @@ pub async fn prune(
     let place = Place::new(order.data);
     let by = order.by.to_string();
     // Forgetting is no occasion to raise a directory: that has a verb of its own, which makes a backup first.
-    let (options, never) = (Options::default(), Raise::Never);
-    let old = LocalStore::open_raising(order.data, Arc::clone(clock), &by, &|_: Progress| {}, options, &never)?;
+    let options = Options::raising(Raise::Never);
+    let old = LocalStore::open_with(order.data, Arc::clone(clock), &by, &|_: Progress| {}, options)?;
     let now = clock.now();
+    let pruning = Pruning { order, old: &old, now, progress };
     if !order.act {
-        let counted = rewrite(&old, order, now, progress, &mut |_| Ok(()))?;
+        let counted = pruning.run(&mut |_| Ok(()))?;
         old.close()?;
         return Ok(counted);
     }
     let new_dir = beside(order.data, "pruning", now);
-    let made = build(order, &old, &new_dir, clock, progress).await;
+    let made = pruning.build(&new_dir, clock).await;
     let last = old.last();
     let closed = old.close();
     // Lets go of the index too: its files go with the old directory.
@@ -158,68 +159,114 @@ fn copy_files(data: &Path, new_dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the directory without what is forgotten, and compares it with the old one.
-async fn build(
-    order: &Order<'_>,
-    old: &LocalStore,
-    new_dir: &Path,
-    clock: &Arc<dyn Clock>,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Pruned, StoreError> {
-    let now = clock.now();
-    let place = Place::new(new_dir);
-    place.prepare()?;
-    place.write_version(&RealDisk)?;
-    place.make(&place.journal())?;
-    let mut pruned = {
-        let mut writer = Rewriter::open(&place, now)?;
-        let pruned = rewrite(old, order, now, progress, &mut |fact| writer.put(fact))?;
-        writer.flush()?;
-        pruned
-    };
-    copy_files(order.data, new_dir)?;
-    let new = LocalStore::open(new_dir, Arc::clone(clock), &order.by.to_string(), &|_: Progress| {})?;
-    // What was learned from facts that are forgotten now cannot be learned again.
-    if let Some(kept) = old.index().kept()? {
-        new.index().keep(&kept)?;
-    }
-    let result = compare(old, &new).and_then(|()| told(order, &pruned));
-    if let Err(error) = &result {
-        tracing::error!(%error, "nothing was pruned");
-    }
-    let deed = result?;
-    let log = FileLog::open(new_dir, Arc::clone(clock), &new).await?;
-    let faults = log.faults();
-    if !faults.is_empty() {
-        let damage = Box::new(Damage { log: faults, ..Damage::default() });
-        return Err(StoreError::Unverified { dir: order.data.display().to_string(), damage });
-    }
-    if let Some(adopted) = log.adopted.clone() {
-        new.append(vec![Event::LogWitnessed(Box::new(adopted))].into()).await?;
+/// A journal that is written anew without what is forgotten.
+struct Pruning<'a> {
+    order: &'a Order<'a>,
+    /// The store that is read.
+    old: &'a LocalStore,
+    /// The moment the rule is asked for.
+    now: Ts,
+    /// Told of the facts read.
+    progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl Pruning<'_> {
+    /// Makes the directory without what is forgotten, and compares it with the old one.
+    async fn build(&self, new_dir: &Path, clock: &Arc<dyn Clock>) -> Result<Pruned, StoreError> {
+        let (order, old) = (self.order, self.old);
+        let place = Place::new(new_dir);
+        place.prepare()?;
+        place.write_version(&RealDisk)?;
+        place.make(&place.journal())?;
+        let mut pruned = {
+            let mut writer = Rewriter::open(&place, self.now)?;
+            let pruned = self.run(&mut |fact| writer.put(fact))?;
+            writer.flush()?;
+            pruned
+        };
+        copy_files(order.data, new_dir)?;
+        let new = LocalStore::open(new_dir, Arc::clone(clock), &order.by.to_string(), &|_: Progress| {})?;
+        // What was learned from facts that are forgotten now cannot be learned again.
+        if let Some(kept) = old.index().kept()? {
+            new.index().keep(&kept)?;
+        }
+        let result = compare(old, &new).and_then(|()| told(order, &pruned));
+        if let Err(error) = &result {
+            tracing::error!(%error, "nothing was pruned");
+        }
+        let deed = result?;
+        let log = FileLog::open(new_dir, Arc::clone(clock), &new).await?;
+        let faults = log.faults();
+        if !faults.is_empty() {
+            let damage = Box::new(Damage { log: faults, ..Damage::default() });
+            return Err(StoreError::Unverified { dir: order.data.display().to_string(), damage });
+        }
+        if let Some(adopted) = log.adopted.clone() {
+            new.append(vec![Event::LogWitnessed(Box::new(adopted))].into()).await?;
+            pruned.facts.1 += 1;
+        }
+        let line = log.write(deed.clone()).await?;
+        let entry = ActionEntry {
+            order: None,
+            by: order.by.clone(),
+            verb: deed.action,
+            run: None,
+            plan: None,
+            bills: deed.n,
+            reason: deed.reason,
+            result: deed.result,
+            line: Some(line),
+            why: None,
+        };
+        new.append(vec![Event::ActionTaken(Box::new(entry))].into()).await?;
         pruned.facts.1 += 1;
+        if let Some(witness) = log.close(&new).await? {
+            new.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await?;
+            pruned.facts.1 += 1;
+        }
+        new.close()?;
+        sync_dir(new_dir)?;
+        Ok(pruned)
     }
-    let line = log.write(deed.clone()).await?;
-    let entry = ActionEntry {
-        order: None,
-        by: order.by.clone(),
-        verb: deed.action,
-        run: None,
-        plan: None,
-        bills: deed.n,
-        reason: deed.reason,
-        result: deed.result,
-        line: Some(line),
-        why: None,
-    };
-    new.append(vec![Event::ActionTaken(Box::new(entry))].into()).await?;
-    pruned.facts.1 += 1;
-    if let Some(witness) = log.close(&new).await? {
-        new.append(vec![Event::LogWitnessed(Box::new(witness))].into()).await?;
-        pruned.facts.1 += 1;
+
+    /// Reads the whole journal and gives on what is kept, then what is added.
+    fn run(&self, keep: &mut dyn FnMut(Fact) -> Result<(), StoreError>) -> Result<Pruned, StoreError> {
+        let (order, old, now) = (self.order, self.old, self.now);
+        let index = old.index();
+        let forgetting = Forgetting { index, rule: &order.rule, now };
+        let mut pruned = Pruned { bytes: (file::size_of(old.dir()), 0), ..Pruned::default() };
+        let mut sums: HashMap<RunId, Tally> = HashMap::new();
+        let mut at = Seq(0);
+        loop {
+            let facts = old.facts(at, STEP)?;
+            let Some(last) = facts.last() else { break };
+            at = last.seq;
+            for fact in facts {
+                let (seq, stamp) = (fact.seq, fact.at);
+                let was_there = fact.event != Event::Forgotten;
+                let kept = without(fact, &forgetting, &mut sums)?;
+                let kept = kept.map(|fact| bare(fact, &forgetting, &mut pruned.bodies)).transpose()?;
+                pruned.facts.0 += u64::from(was_there);
+                pruned.facts.1 += u64::from(was_there && kept.is_some());
+                keep(kept.unwrap_or(Fact { seq, at: stamp, event: Event::Forgotten }))?;
+            }
+            if at.0.is_multiple_of(50 * STEP as u64) {
+                (self.progress)(at.0);
+            }
+        }
+        let mut sums: Vec<(RunId, Tally)> = sums.into_iter().collect();
+        sums.sort_by_key(|(run, _)| *run);
+        let added = std::iter::once(Event::Pruned(Box::new(mark(order, old)?)));
+        for event in added.chain(sums.iter().map(|(run, gone)| Event::RunPruned { run: *run, gone: *gone })) {
+            pruned.facts.1 += 1;
+            keep(Fact { seq: Seq(0), at: now, event })?;
+        }
+        for (run, gone) in &sums {
+            pruned.gone.add(gone);
+            pruned.others |= index.run(*run)?.is_some_and(|row| !row.head.op.is_audit());
+        }
+        Ok(pruned)
     }
-    new.close()?;
-    sync_dir(new_dir)?;
-    Ok(pruned)
 }
 
 /// The action's line.
@@ -285,49 +332,6 @@ impl Rewriter {
     }
 }
 
-/// Reads the whole journal and gives on what is kept, then what is added.
-fn rewrite(
-    old: &LocalStore,
-    order: &Order<'_>,
-    now: Ts,
-    progress: &(dyn Fn(u64) + Sync),
-    keep: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
-) -> Result<Pruned, StoreError> {
-    let index = old.index();
-    let mut pruned = Pruned { bytes: (file::size_of(old.dir()), 0), ..Pruned::default() };
-    let mut sums: HashMap<RunId, Tally> = HashMap::new();
-    let mut at = Seq(0);
-    loop {
-        let facts = old.facts(at, STEP)?;
-        let Some(last) = facts.last() else { break };
-        at = last.seq;
-        for fact in facts {
-            let (seq, stamp) = (fact.seq, fact.at);
-            let was_there = fact.event != Event::Forgotten;
-            let kept = without(fact, index, &order.rule, now, &mut sums)?;
-            let kept = kept.map(|fact| bare(fact, index, &order.rule, now, &mut pruned.bodies)).transpose()?;
-            pruned.facts.0 += u64::from(was_there);
-            pruned.facts.1 += u64::from(was_there && kept.is_some());
-            keep(kept.unwrap_or(Fact { seq, at: stamp, event: Event::Forgotten }))?;
-        }
-        if at.0.is_multiple_of(50 * STEP as u64) {
-            progress(at.0);
-        }
-    }
-    let mut sums: Vec<(RunId, Tally)> = sums.into_iter().collect();
-    sums.sort_by_key(|(run, _)| *run);
-    let added = std::iter::once(Event::Pruned(Box::new(mark(order, old)?)));
-    for event in added.chain(sums.iter().map(|(run, gone)| Event::RunPruned { run: *run, gone: *gone })) {
-        pruned.facts.1 += 1;
-        keep(Fact { seq: Seq(0), at: now, event })?;
-    }
-    for (run, gone) in &sums {
-        pruned.gone.add(gone);
-        pruned.others |= index.run(*run)?.is_some_and(|row| !row.head.op.is_audit());
-    }
-    Ok(pruned)
-}
-
 /// What the new journal says of the old one.
 fn mark(order: &Order<'_>, old: &LocalStore) -> Result<event::Pruned, StoreError> {
     let (old_last, old_head) = old.head();
@@ -341,16 +345,14 @@ fn rule_text(rule: &Retention) -> Result<String, StoreError> {
 /// A fact without what is forgotten; `None` when nothing is left of it.
 fn without(
     mut fact: Fact,
-    index: &Index<SledKv>,
-    rule: &Retention,
-    now: Ts,
+    forgetting: &Forgetting<'_, SledKv>,
     sums: &mut HashMap<RunId, Tally>,
 ) -> Result<Option<Fact>, StoreError> {
     match &mut fact.event {
         Event::BillsFound { run, bills } => {
             let mut kept = Vec::with_capacity(bills.len());
             for bill in std::mem::take(bills) {
-                match index.forgets(rule, now, *run, &bill.fid)? {
+                match forgetting.bill(*run, &bill.fid)? {
                     Some(slot) => sums.entry(*run).or_default().count(slot),
                     None => kept.push(bill),
                 }
@@ -362,30 +364,22 @@ fn without(
         | Event::StepAnswered { run, fid, .. }
         | Event::BillRead { run, fid, .. }
         | Event::BillDeferred { run, fid, .. }
-        | Event::BillSettled { run, fid, .. } => Ok(index.forgets(rule, now, *run, fid)?.is_none().then_some(fact)),
+        | Event::BillSettled { run, fid, .. } => Ok(forgetting.bill(*run, fid)?.is_none().then_some(fact)),
         Event::LedgerResolved { key, .. } | Event::LedgerReopened { key, .. } => {
-            Ok((!index.forgets_resolution(rule, now, key, fact.seq)?).then_some(fact))
+            Ok((!forgetting.resolution(key, fact.seq)?).then_some(fact))
         }
-        Event::HandedIn(record) => {
-            Ok((!index.forgets_handed_in(rule, now, record, (fact.seq, fact.at))?).then_some(fact))
-        }
+        Event::HandedIn(record) => Ok((!forgetting.handed_in(record, (fact.seq, fact.at))?).then_some(fact)),
         _ => Ok(Some(fact)),
     }
 }
 
 /// A fact that is kept, without the bodies of bills that are kept no longer. What an answer said stays.
-fn bare(
-    mut fact: Fact,
-    index: &Index<SledKv>,
-    rule: &Retention,
-    now: Ts,
-    bodies: &mut u64,
-) -> Result<Fact, StoreError> {
+fn bare(mut fact: Fact, forgetting: &Forgetting<'_, SledKv>, bodies: &mut u64) -> Result<Fact, StoreError> {
     match &mut fact.event {
         Event::BillsFound { run, bills } => {
             for bill in bills {
                 if let Some(made) = bill.body.as_mut().filter(|made| made.body.is_some())
-                    && index.drops_body(rule, now, *run, &bill.fid)?
+                    && forgetting.body(*run, &bill.fid)?
                 {
                     made.body = None;
                     *bodies += 1;
@@ -394,7 +388,7 @@ fn bare(
         }
         Event::StepAnswered {
             run, fid, step: Step::Save | Step::Push | Step::Send, evidence: Some(evidence), ..
-        } if index.drops_body(rule, now, *run, fid)? => {
+        } if forgetting.body(*run, fid)? => {
             evidence.request.forget();
         }
         _ => {}
@@ -411,8 +405,9 @@ fn compare(old: &LocalStore, new: &LocalStore) -> Result<(), StoreError> {
     if old.index().open_runs()? != new.index().open_runs()? {
         return Err(differs("the open runs"));
     }
-    let ledger =
-        |store: &LocalStore, page: &PageRequest| store.index().bills(Scope::Ledger, &Filter::default(), page, Ts(0));
+    let ledger = |store: &LocalStore, page: &PageRequest| {
+        store.index().bills(Scope::Ledger.asked(&Filter::default(), page, Ts(0)))
+    };
     let (mut ours, mut theirs) = (PageRequest::first(PAGE), PageRequest::first(PAGE));
     loop {
         let (a, b) = (ledger(old, &ours)?, ledger(new, &theirs)?);

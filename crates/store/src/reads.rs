@@ -18,15 +18,14 @@ use super::{
     AppendError, Appended, Batch, HandedIn, Kept, LedgerEntry, Reads, Snapshot, Store, StoreError, trim_to_bill,
 };
 use skydeck_core::domain::action_log::LogWitness;
-use skydeck_core::domain::bill::{Found, Slot};
+use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::event::{ActionEntry, Event, Fact};
-use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::handed_in::Taken;
 use skydeck_core::domain::hours::Hour;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{FilterValues, LedgerGroup, Page, PageRequest, Scope};
+use skydeck_core::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRequest, RunColumn};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::run_list::{RunLine, RunsAsked};
 use skydeck_core::domain::server::ServerBound;
@@ -90,7 +89,7 @@ pub trait Inside: Send + Sync + 'static {
 
     /// See [`Reads::handed_in`].
     fn handed_in(&self, of: &HandedIn, after: Seq, limit: usize) -> Result<Vec<Taken>, StoreError> {
-        let places = self.index().handed_in_after(&of.plan, (&of.env, &of.form), after, limit)?;
+        let places = self.index().handed_in_after(of, after, limit)?;
         Ok(self.facts_at(&places)?.into_iter().filter_map(taken).collect())
     }
 
@@ -261,30 +260,19 @@ impl<S: Embedded> Reads for S {
         short(self, move |s| s.index().last_made(&env, &form)).await
     }
 
-    async fn bills_in(
-        &self,
-        run: RunId,
-        slot: Slot,
-        after: Option<&Fid>,
-        limit: usize,
-    ) -> Result<Vec<BillRow>, StoreError> {
+    async fn bills_in(&self, of: RunColumn, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError> {
         let after = after.cloned();
-        long(self, move |s| s.index().bills_in(run, slot, after.as_ref(), limit)).await
+        long(self, move |s| s.index().bills_in(of, after.as_ref(), limit)).await
     }
 
     async fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
         long(self, move |s| s.index().in_flight(run)).await
     }
 
-    async fn bills(
-        &self,
-        scope: Scope,
-        filter: &Filter,
-        page: &PageRequest,
-        now: Ts,
-    ) -> Result<Page<BillRow>, StoreError> {
-        let (filter, page) = (filter.clone(), page.clone());
-        long(self, move |s| s.index().bills(scope, &filter, &page, now)).await
+    async fn bills(&self, asked: BillsAsked<'_>) -> Result<Page<BillRow>, StoreError> {
+        let BillsAsked { scope, now, .. } = asked;
+        let (filter, page) = (asked.filter.clone(), asked.page.clone());
+        long(self, move |s| s.index().bills(scope.asked(&filter, &page, now))).await
     }
 
     async fn resolved_entry(&self, key: &WorkKey) -> Result<Option<LedgerEntry>, StoreError> {

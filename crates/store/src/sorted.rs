@@ -9,12 +9,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::{Store, StoreError};
-use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::RunId;
-use skydeck_core::domain::query::{Cursor, Page, PageRequest, Scope};
+use skydeck_core::domain::query::{BillsAsked, Cursor, Page, PageRequest};
 use skydeck_core::domain::run::BillRow;
 use skydeck_core::domain::sort::{By, Place, SORTED_AT_MOST, Sort};
-use skydeck_core::domain::time::Ts;
 
 /// Rows read at once.
 const READ: u32 = 500;
@@ -58,14 +56,8 @@ impl Eq for Kept<'_> {}
 ///
 /// # Errors
 /// The store cannot be read, or the cursor is one of another list.
-pub async fn page(
-    store: &dyn Store,
-    scope: Scope,
-    filter: &Filter,
-    sort: &Sort,
-    request: &PageRequest,
-    now: Ts,
-) -> Result<Page<BillRow>, StoreError> {
+pub async fn page(store: &dyn Store, asked: BillsAsked<'_>, sort: &Sort) -> Result<Page<BillRow>, StoreError> {
+    let request = asked.page;
     let after: Option<Place> = request.cursor.as_ref().map(read_cursor).transpose()?;
     let limit = request.limit as usize;
     let mut heap: BinaryHeap<Kept<'_>> = BinaryHeap::with_capacity(limit.min(1000) + 2);
@@ -74,7 +66,7 @@ pub async fn page(
     let mut next = Some(PageRequest::first(READ));
     let mut is_cut = false;
     while let Some(part) = next.take() {
-        let read = store.bills(scope, filter, &part, now).await?;
+        let read = store.bills(BillsAsked { page: &part, ..asked }).await?;
         let last = read.stopped_at.or_else(|| read.rows.last().map(|(cursor, _)| cursor.clone()));
         passed += read.scanned.max(read.rows.len() as u64);
         all += read.rows.len() as u64;

@@ -8,6 +8,7 @@ use skydeck::domain::bill::Slot;
 use skydeck::domain::command::{Command, Selection};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::EnvId;
+use skydeck::domain::query::RunColumn;
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::{PauseWhy, RunHead, RunState};
 
@@ -66,7 +67,13 @@ async fn unknown_bills_of_before_wait_too_and_what_is_settled_binds_by_itself() 
     }
     assert!(bound(&bench).is_empty());
     let selection = Selection::Bills(
-        bench.store.bills_in(run, Slot::Unknown, None, 10).unwrap().into_iter().map(|row| row.key).collect(),
+        bench
+            .store
+            .bills_in(RunColumn { run, slot: Slot::Unknown }, None, 10)
+            .unwrap()
+            .into_iter()
+            .map(|row| row.key)
+            .collect(),
     );
     bench.accepted(Command::Resolve { selection, reason: "looked at by hand".into() }).await;
     assert_eq!(rows(&bench).await[0].held, None);

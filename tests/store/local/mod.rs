@@ -31,7 +31,7 @@ fn open(dir: &Path) -> Result<LocalStore, StoreError> {
 }
 
 fn open_small(dir: &Path, rotate: u64, disk: Arc<dyn Disk>) -> Result<LocalStore, StoreError> {
-    LocalStore::open_with(dir, TestClock::new(), "op", &|_| {}, Options { disk, rotate })
+    LocalStore::open_with(dir, TestClock::new(), "op", &|_| {}, Options { disk, rotate, ..Options::default() })
 }
 
 fn open_telling(dir: &Path) -> (Result<LocalStore, StoreError>, Vec<Progress>) {

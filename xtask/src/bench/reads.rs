@@ -59,7 +59,7 @@ pub async fn all(store: &dyn Store, rows: u64) -> Result<Value, Stop> {
     let page = async |scope: Scope, filter: &str, cursor: Option<Cursor>, back: bool| {
         let filter = Filter::parse(filter).map_err(|e| Stop::usage(e.to_string()))?;
         let request = PageRequest { cursor, back, limit: PAGE };
-        store.bills(scope, &filter, &request, Ts(0)).await.map_err(skydeck::boot::store_stop)
+        store.bills(scope.asked(&filter, &request, Ts(0))).await.map_err(skydeck::boot::store_stop)
     };
     let first = async |scope, filter: &str| Ok(page(scope, filter, None, false).await?.rows.len());
     found.any(TIMES, "newest page", PAGE as usize, async || first(Scope::History, "").await).await?;

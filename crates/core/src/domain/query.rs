@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::action_log::LogFault;
-use super::bill::Rendered;
+use super::bill::{Rendered, Slot};
 use super::command::{Refusal, Selection};
 use super::env::Environment;
 use super::event::{ActionEntry, Fact};
@@ -142,6 +142,35 @@ pub enum Scope {
     Ledger,
     /// All bills of all runs, newest change first.
     History,
+}
+
+impl Scope {
+    /// The question for a page of this list.
+    pub fn asked<'a>(self, filter: &'a Filter, page: &'a PageRequest, now: Ts) -> BillsAsked<'a> {
+        BillsAsked { scope: self, filter, page, now }
+    }
+}
+
+/// A question for a page of bills.
+#[derive(Clone, Copy, Debug)]
+pub struct BillsAsked<'a> {
+    /// Of which list.
+    pub scope: Scope,
+    /// Which of them.
+    pub filter: &'a Filter,
+    /// Which page.
+    pub page: &'a PageRequest,
+    /// The moment, for ages in the filter.
+    pub now: Ts,
+}
+
+/// The bills of a run that stand in one column of its sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunColumn {
+    /// The run.
+    pub run: RunId,
+    /// The column.
+    pub slot: Slot,
 }
 
 /// How long a settled bill is kept after it got its outcome; `None`: for ever. An unresolved one always is.

@@ -82,7 +82,9 @@ struct Accepted<'a> {
     hash: Sha256,
 }
 
-struct Reader<'a> {
+/// Reads lines one after the other; `each` is given the good ones.
+struct Reader<'a, F> {
+    each: F,
     out: Reading,
     tip: LogPlace,
     accepted: Option<Accepted<'a>>,
@@ -95,13 +97,14 @@ struct Reader<'a> {
 pub fn read(
     path: &Path,
     accepted: Option<&LogWitness>,
-    mut each: impl FnMut(&str, &Line) -> std::io::Result<()>,
+    each: impl FnMut(&str, &Line) -> std::io::Result<()>,
 ) -> std::io::Result<Reading> {
     let accepted = accepted.and_then(|witness| {
         let left = witness.accepted.as_ref()?.bytes;
         Some(Accepted { witness, left, hash: Sha256::new() })
     });
     let mut reader = Reader {
+        each,
         out: Reading::default(),
         tip: LogPlace::default(),
         accepted,
@@ -126,7 +129,7 @@ pub fn read(
         number += 1;
         match bytes.split_last() {
             None => break,
-            Some((b'\n', text)) => reader.line(number, text, got, &mut each)?,
+            Some((b'\n', text)) => reader.line(number, text, got)?,
             Some(_) if got == LONGEST => {
                 reader.out.fault = Some(LogFault::Broken { line: number, flaw: Flaw::TooLong });
             }
@@ -145,7 +148,7 @@ pub fn read(
     Ok(reader.out)
 }
 
-impl Reader<'_> {
+impl<F: FnMut(&str, &Line) -> std::io::Result<()>> Reader<'_, F> {
     /// Once the accepted part is passed, compares it and goes on from its end.
     fn pass_accepted(&mut self) {
         let Some(accepted) = self.accepted.take_if(|accepted| accepted.left == 0) else { return };
@@ -156,13 +159,7 @@ impl Reader<'_> {
         self.tip = accepted.witness.at.clone();
     }
 
-    fn line(
-        &mut self,
-        number: u64,
-        text: &[u8],
-        bytes: u64,
-        each: &mut impl FnMut(&str, &Line) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
+    fn line(&mut self, number: u64, text: &[u8], bytes: u64) -> std::io::Result<()> {
         let read = std::str::from_utf8(text).map_err(|_| Flaw::Unreadable).and_then(|text| Ok((text, parse(text)?)));
         if let Some(accepted) = &mut self.accepted {
             accepted.hash.update(text);
@@ -172,7 +169,7 @@ impl Reader<'_> {
                 None => self.out.fault = Some(LogFault::AcceptedPart { line: accepted.witness.at.seq }),
             }
             if let Ok((text, (line, hash))) = read {
-                self.good(text, line, hash, each)?;
+                self.good(text, line, hash)?;
             }
             self.out.whole += bytes;
             self.pass_accepted();
@@ -187,7 +184,7 @@ impl Reader<'_> {
         match (flaw, read) {
             (None, Ok((text, (line, hash)))) => {
                 self.tip = LogPlace { seq: line.seq, hash: hash.clone() };
-                self.good(text, line, hash, each)?;
+                self.good(text, line, hash)?;
                 self.out.whole += bytes;
             }
             (flaw, _) => {
@@ -198,14 +195,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn good(
-        &mut self,
-        text: &str,
-        line: Line,
-        hash: String,
-        each: &mut impl FnMut(&str, &Line) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
-        each(text, &line)?;
+    fn good(&mut self, text: &str, line: Line, hash: String) -> std::io::Result<()> {
+        (self.each)(text, &line)?;
         self.note_time(&line);
         let Line { seq, deed, .. } = line;
         match (deed.phase, &deed.order) {

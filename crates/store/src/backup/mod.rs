@@ -74,6 +74,21 @@ pub enum Accept<'a> {
     },
 }
 
+/// The copy that is wanted of a data directory.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The directory, in use or not.
+    pub data: &'a Path,
+    /// Where the copy goes.
+    pub to: &'a Path,
+    /// The moment, for the manifest.
+    pub now: Ts,
+    /// What may be wrong with the directory.
+    pub accept: Accept<'a>,
+    /// Told of the facts read.
+    pub progress: &'a dyn Fn(u64),
+}
+
 /// One file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,12 +123,26 @@ fn make(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Copies one file durably, for its owner alone, as far as it reaches now. Gives its length and hash.
-fn copy(disk: &dyn Disk, from: &Path, to: &Path, name: String) -> std::io::Result<Kept> {
-    copy_up_to(u64::MAX, disk, from, to, name)
+/// What was copied of a file: its length and hash.
+#[derive(PartialEq, Eq)]
+struct Copied {
+    bytes: u64,
+    sha256: String,
 }
 
-fn copy_up_to(most: u64, disk: &dyn Disk, from: &Path, to: &Path, name: String) -> std::io::Result<Kept> {
+impl Copied {
+    /// The file under the name it has in the backup.
+    fn named(self, name: String) -> Kept {
+        Kept { name, bytes: self.bytes, sha256: self.sha256 }
+    }
+}
+
+/// Copies one file durably, for its owner alone, as far as it reaches now.
+fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> std::io::Result<Copied> {
+    copy_up_to(u64::MAX, disk, from, to)
+}
+
+fn copy_up_to(most: u64, disk: &dyn Disk, from: &Path, to: &Path) -> std::io::Result<Copied> {
     let mut source = file::open(from)?;
     let mut target = create(to)?;
     let (mut hash, mut bytes) = (sha2::Sha256::new(), 0_u64);
@@ -133,7 +162,7 @@ fn copy_up_to(most: u64, disk: &dyn Disk, from: &Path, to: &Path, name: String) 
     }
     disk.before(Op::Copy)?;
     target.sync_all()?;
-    Ok(Kept { name, bytes, sha256: hex(&hash.finalize()) })
+    Ok(Copied { bytes, sha256: hex(&hash.finalize()) })
 }
 
 /// How one segment comes into a copy: from, to, its name in the copy, whether it is the last one.
@@ -169,21 +198,14 @@ fn take_journal(from: &Path, to: &Path, take: Taking<'_>) -> Result<Vec<Kept>, S
 }
 
 /// Copies a data directory, in use or not, into a new one, reads the copy's whole chain and compares it with its log.
-/// `progress`: facts read.
 ///
 /// # Errors
 /// [`StoreError::Unverified`] where the directory does not verify and that is not accepted; then nothing of the copy is left.
-pub fn backup(
-    data: &Path,
-    to: &Path,
-    now: Ts,
-    accept: Accept<'_>,
-    progress: &dyn Fn(u64),
-) -> Result<Manifest, StoreError> {
-    let was_there = to.exists();
-    copy_all(&RealDisk, data, to, now, accept, progress).inspect_err(|error| {
+pub fn backup(wanted: &Wanted<'_>) -> Result<Manifest, StoreError> {
+    let was_there = wanted.to.exists();
+    copy_all(&RealDisk, wanted).inspect_err(|error| {
         if matches!(error, StoreError::Unverified { .. }) {
-            remove_parts(to, was_there);
+            remove_parts(wanted.to, was_there);
         }
     })
 }
@@ -198,14 +220,8 @@ fn remove_parts(to: &Path, was_there: bool) {
 }
 
 /// As [`backup`], onto a disk of one's own; what was copied stays where it fails.
-pub(super) fn copy_all(
-    disk: &dyn Disk,
-    data: &Path,
-    to: &Path,
-    now: Ts,
-    accept: Accept<'_>,
-    progress: &dyn Fn(u64),
-) -> Result<Manifest, StoreError> {
+pub(super) fn copy_all(disk: &dyn Disk, wanted: &Wanted<'_>) -> Result<Manifest, StoreError> {
+    let &Wanted { data, to, now, accept, progress } = wanted;
     let place = Place::new(data);
     place.check()?;
     place.known_version()?;
@@ -215,7 +231,7 @@ pub(super) fn copy_all(
     let journal = to.join("journal");
     make(&journal)?;
     let copied = |from: &Path, to: &Path, name: String, _: bool| {
-        copy(disk, from, to, name).inspect(|_| fault::point("upgrade_copying"))
+        copy(disk, from, to).map(|copied| copied.named(name)).inspect(|_| fault::point("upgrade_copying"))
     };
     let log = data.join(actions::FILE);
     let at_first = std::fs::symlink_metadata(&log).map_or(0, |meta| meta.len());
@@ -225,7 +241,8 @@ pub(super) fn copy_all(
     if log.exists() {
         // After the journal: every action it tells of has its line in this copy, and none that came later.
         let most = beginning_of(&log, &told, at_first).map_err(io(&log))?;
-        files.push(copy_up_to(most, disk, &log, &target, actions::FILE.to_owned()).map_err(io(&target))?);
+        let copied = copy_up_to(most, disk, &log, &target).map_err(io(&target))?;
+        files.push(copied.named(actions::FILE.to_owned()));
     }
     let (lines, mut damage) = verified(&target, &report, &told)?;
     let damaged = match accept {
@@ -241,7 +258,8 @@ pub(super) fn copy_all(
         damage
     });
     let version = place.version_file();
-    files.push(copy(disk, &version, &to.join("version"), "version".to_owned()).map_err(io(&version))?);
+    let copied = copy(disk, &version, &to.join("version")).map_err(io(&version))?;
+    files.push(copied.named("version".to_owned()));
     let (facts, last) = (report.facts, report.last.0);
     let manifest = Manifest { version: FORM, made: made(now), facts, last, actions: lines, files, damaged };
     sync_dir(&journal)?;

@@ -108,8 +108,8 @@ fn fill(
             ))
         };
         let length = std::fs::symlink_metadata(&source).map_err(io(&source))?.len();
-        let copied = copy_up_to(kept.bytes, &RealDisk, &source, &target, kept.name.clone()).map_err(io(&source))?;
-        if copied != *kept || length != kept.bytes {
+        let copied = copy_up_to(kept.bytes, &RealDisk, &source, &target).map_err(io(&source))?;
+        if (copied.bytes, &copied.sha256) != (kept.bytes, &kept.sha256) || length != kept.bytes {
             return Err(other(length));
         }
     }

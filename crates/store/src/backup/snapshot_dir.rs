@@ -62,11 +62,15 @@ impl SnapshotDir {
         make(&copy_of.journal())?;
         take_journal(&place.journal(), &copy_of.journal(), &|from, to, name, is_last| {
             let linked = !is_last && std::fs::hard_link(from, to).is_ok();
-            if linked { Ok(Kept { name, bytes: 0, sha256: String::new() }) } else { copy(&RealDisk, from, to, name) }
+            if linked {
+                Ok(Kept { name, bytes: 0, sha256: String::new() })
+            } else {
+                copy(&RealDisk, from, to).map(|copied| copied.named(name))
+            }
         })?;
         let log = data.join(actions::FILE);
         if log.exists() {
-            copy(&RealDisk, &log, &copy_of.dir.join(actions::FILE), String::new()).map_err(io(&log))?;
+            copy(&RealDisk, &log, &copy_of.dir.join(actions::FILE)).map_err(io(&log))?;
         }
         copy_of.note_durable(place.known_durable()).map_err(failed)?;
         copy_of.write_version(&RealDisk)?;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a bill moves only from the column it stands in, and an outcome is final in its run unless it was unknown.
 
-use super::changing::{Changing, note};
+use super::changing::{Changing, InRun, Moment, note};
 use super::entries::{
     bill_key, history_key, history_slot_key, history_value, known_key, made_key, number_key, slot_key, trying_key,
 };
@@ -11,7 +11,7 @@ use super::key::MADE;
 use super::kv::Kv;
 use super::ledger;
 use super::refuse;
-use super::row::{BillRec, KnownRec, RunLiveRec};
+use super::row::{BillRec, KnownRec};
 use super::runs::{open_run_of, put_live};
 use super::write_batch::WriteBatch;
 use crate::StoreError;
@@ -19,7 +19,6 @@ use skydeck_core::domain::bill::{BillState, Found, Outcome, Slot, Status, Unknow
 use skydeck_core::domain::erp_status::Heard;
 use skydeck_core::domain::ids::{Fid, RunId};
 use skydeck_core::domain::step::{LastMade, Made, Step, Verdict};
-use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::BillChange;
 
 /// Bills come into a run.
@@ -27,8 +26,7 @@ pub(super) fn found<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
     run: RunId,
     bills: &[Found],
-    at: Ts,
-    seq: u64,
+    Moment { seq, at }: Moment,
 ) -> Result<(), StoreError> {
     let (no, mut live) = open_run_of(s, run)?;
     let mut tally = live.tally();
@@ -58,23 +56,17 @@ pub(super) fn found<K: Kv + ?Sized>(
 }
 
 /// A call made a bill: the row names it, and the next run of whatever plan can prove by it that its looks find bills.
-fn made<K: Kv + ?Sized>(
-    s: &mut WriteBatch<'_, K>,
-    run: RunId,
-    live: &RunLiveRec,
-    bill: &mut Changing,
-    made: &Made,
-) -> Result<(), StoreError> {
-    if let (Some(rec), Some(frozen)) = (rec_of(s, run)?, &bill.rec.r) {
+fn made<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, of: &mut InRun, made: &Made) -> Result<(), StoreError> {
+    if let (Some(rec), Some(frozen)) = (rec_of(s, of.run)?, &of.bill.rec.r) {
         let last = LastMade { key: frozen.0.key.clone(), id: made.id.clone(), no: made.no.clone() };
         s.put(made_key(&rec.h.env, &made.form), &last)?;
     }
-    name(s, live, bill, made);
+    name(s, of, made);
     Ok(())
 }
 
 /// The row names the bill that was made of it, and is found by that number, too.
-fn name<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, live: &RunLiveRec, bill: &mut Changing, made: &Made) {
+fn name<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, InRun { live, bill, .. }: &mut InRun, made: &Made) {
     if !made.no.is_empty() && !made.no.eq_ignore_ascii_case(&bill.rec.n) {
         s.put_raw(number_key(&made.no, live.f, &bill.fid), MADE.to_vec());
     }
@@ -86,70 +78,70 @@ pub(super) fn on_bill<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
     (run, fid): (RunId, &Fid),
     change: &BillChange<'_>,
-    at: Ts,
-    seq: u64,
+    now: Moment,
 ) -> Result<(), StoreError> {
-    let (no, mut live) = open_run_of(s, run)?;
+    let Moment { seq, at } = now;
+    let (no, live) = open_run_of(s, run)?;
     let Some(rec) = s.get::<BillRec>(&bill_key(no, fid))? else {
         return refuse(format!("bill {fid} was never found in run {run}"));
     };
     let before = rec.s.clone();
-    let mut bill = Changing { no, fid: fid.clone(), rec };
+    let mut of = InRun { run, live, bill: Changing { no, fid: fid.clone(), rec } };
     let mut state = change.state(at);
     match change {
         BillChange::Tried { step, rev, no: number, .. } => {
             let writes = step.writes();
             if before.slot() == Slot::Waiting {
-                bill.rec.d = false;
+                of.bill.rec.d = false;
             } else if writes {
                 return refuse(format!("bill {number} stands in {} and cannot be tried", before.slot().word()));
             } else {
                 state = None;
             }
             if writes {
-                bill.rec.l = None;
-                bill.rec.a = bill.rec.a.saturating_add(1);
-                bill.rec.take_rev(rev);
+                of.bill.rec.l = None;
+                of.bill.rec.a = of.bill.rec.a.saturating_add(1);
+                of.bill.rec.take_rev(rev);
             }
         }
         BillChange::Answered { step: Step::Submit, verdict: Verdict::Done, .. } => {
-            bill.rec.w = true;
-            bill.rec.l = Some(Heard { at, status: Some(Status::Submitted), answer: true });
+            of.bill.rec.w = true;
+            of.bill.rec.l = Some(Heard { at, status: Some(Status::Submitted), answer: true });
         }
         BillChange::Answered { made, .. } => {
             if let Some(made) = made {
-                self::made(s, run, &live, &mut bill, made)?;
+                self::made(s, &mut of, made)?;
             }
         }
         BillChange::Read { rev, made } => {
-            bill.rec.hear(*rev, at);
+            of.bill.rec.hear(*rev, at);
             if let Some(made) = made {
-                name(s, &live, &mut bill, made);
+                name(s, &mut of, made);
             }
             if let Some(rev) = rev {
-                bill.rec.take_rev(rev);
+                of.bill.rec.take_rev(rev);
             }
         }
         BillChange::Deferred { was, no: number, .. } => {
             leaves(number, *was, &before)?;
-            shift(s, &mut live, &bill, change)?;
+            shift(s, &mut of, change)?;
             if *was == Slot::Unknown {
-                ledger::read_back(s, &live, &bill)?;
+                ledger::read_back(s, &of)?;
             }
         }
         BillChange::Settled { was, outcome, no: number } => {
             if !is_taken_back(*was, &before, outcome) {
                 leaves(number, *was, &before)?;
             }
-            shift(s, &mut live, &bill, change)?;
-            ledger::settled(s, &live, &bill, outcome, at)?;
+            shift(s, &mut of, change)?;
+            ledger::settled(s, &of, outcome, at)?;
         }
     }
     if let Some(state) = state {
-        change_state(s, &live, &mut bill, state, at, seq)?;
+        change_state(s, &mut of, state, now)?;
     }
-    note(s, &mut bill, seq)?;
-    s.put(bill_key(no, fid), &bill.rec)
+    note(s, &mut of.bill, seq)?;
+    s.put(bill_key(no, fid), &of.bill.rec)
 }
 
 /// A success that reads contradict is taken back: nothing else takes an outcome back.
@@ -172,8 +164,7 @@ fn leaves(number: &str, was: Slot, before: &BillState) -> Result<(), StoreError>
 
 fn shift<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
-    live: &mut RunLiveRec,
-    bill: &Changing,
+    InRun { live, bill, .. }: &mut InRun,
     change: &BillChange<'_>,
 ) -> Result<(), StoreError> {
     let Some((from, to)) = change.moves() else { return Ok(()) };
@@ -190,11 +181,9 @@ fn shift<K: Kv + ?Sized>(
 
 fn change_state<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
-    live: &RunLiveRec,
-    bill: &mut Changing,
+    InRun { live, bill, .. }: &mut InRun,
     state: BillState,
-    at: Ts,
-    seq: u64,
+    now: Moment,
 ) -> Result<(), StoreError> {
     let trying = |state: &BillState| matches!(state, BillState::Trying { .. });
     let (from, to) = (&bill.rec.s, &state);
@@ -207,14 +196,14 @@ fn change_state<K: Kv + ?Sized>(
     if listed(from.slot()) {
         s.delete(history_slot_key(from.slot(), bill.rec.h));
     }
-    let place = (seq, 0);
+    let place = (now.seq, 0);
     s.put_raw(history_key(place), history_value(bill.no, &bill.fid));
     if listed(to.slot()) {
         s.put_raw(history_slot_key(to.slot(), place), history_value(bill.no, &bill.fid));
     }
     bill.rec.h = place;
     bill.rec.s = state;
-    bill.rec.t = at;
+    bill.rec.t = now.at;
     let known_key = known_key(live.f, &bill.fid);
     if let Some(mut known) = s.get::<KnownRec>(&known_key)?
         && known.c != bill.no

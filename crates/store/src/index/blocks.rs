@@ -11,7 +11,7 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Known, Kv, ReadCache, is_empty};
+use super::kv::{Batch, Entry, Known, Kv, ReadCache, Stretch};
 use crate::StoreError;
 
 /// Bytes of a block, at most, unless one entry alone is longer. Larger ones make an append rewrite more, smaller
@@ -66,7 +66,7 @@ impl Known {
 impl<K: Kv> Blocks<K> {
     /// Keeps blocks in what is given; `None` gives it back when it holds entries that are no blocks.
     pub fn new(below: K) -> Result<Option<Self>, StoreError> {
-        let first = below.scan(Bound::Unbounded, Bound::Unbounded, false, 1)?;
+        let first = below.scan(Stretch::all(false).at_most(1))?;
         let ours = first.first().is_none_or(|(key, _)| key == FIRST);
         Ok(ours.then(|| Self { below, moving: RwLock::new(()), writing: Mutex::new(()), changes: AtomicU64::new(0) }))
     }
@@ -78,7 +78,7 @@ impl<K: Kv> Blocks<K> {
 
     /// The block that holds, or would hold, a key.
     fn block_of(&self, key: &[u8]) -> Result<Entry, StoreError> {
-        let found = self.below.scan(Bound::Unbounded, Bound::Included(key), true, 1)?;
+        let found = self.below.scan(Stretch::last_before(Bound::Included(key)))?;
         Ok(found.into_iter().next().unwrap_or_else(|| (FIRST.to_vec(), vec![VERSION])))
     }
 
@@ -86,7 +86,7 @@ impl<K: Kv> Blocks<K> {
     fn before(&self, key: &[u8], changes: &Batch) -> Result<Option<Entry>, StoreError> {
         let mut high = key.to_vec();
         loop {
-            let found = self.below.scan(Bound::Unbounded, Bound::Excluded(&high), true, 1)?.into_iter().next();
+            let found = self.below.scan(Stretch::last_before(Bound::Excluded(&high)))?.into_iter().next();
             let low = found.as_ref().map_or(Bound::Unbounded, |(at, _)| Bound::Included(at.clone()));
             let pending = changes.range((low, Bound::Excluded(high.clone()))).next_back();
             match (pending, found) {
@@ -159,44 +159,31 @@ impl<K: Kv> Kv for Blocks<K> {
         Ok(None)
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
         let mut out = Vec::new();
-        if is_empty(low, high) || max == 0 {
+        if stretch.is_empty() {
             return Ok(out);
         }
+        let Stretch { low, back, max, .. } = stretch;
         let _still = self.moving.read().unwrap_or_else(PoisonError::into_inner);
-        let inside = |key: &[u8]| {
-            (match low {
-                Bound::Included(l) => key >= l,
-                Bound::Excluded(l) => key > l,
-                Bound::Unbounded => true,
-            }) && (match high {
-                Bound::Included(h) => key <= h,
-                Bound::Excluded(h) => key < h,
-                Bound::Unbounded => true,
-            })
-        };
         // The block in which the range begins may begin before it.
         let first = match low {
             Bound::Included(key) | Bound::Excluded(key) => self.block_of(key)?.0,
             Bound::Unbounded => FIRST.to_vec(),
         };
+        let blocks_of = Stretch { low: Bound::Included(first.as_slice()), ..stretch };
         let mut edge: Option<Vec<u8>> = None;
         let mut step = 1;
         loop {
-            let (from, to) = match &edge {
-                None => (Bound::Included(first.as_slice()), high),
-                Some(seen) if back => (Bound::Included(first.as_slice()), Bound::Excluded(seen.as_slice())),
-                Some(seen) => (Bound::Excluded(seen.as_slice()), high),
-            };
-            let blocks = self.below.scan(from, to, back, step)?;
+            let rest = edge.as_ref().map_or(blocks_of, |seen| blocks_of.behind(seen));
+            let blocks = self.below.scan(rest.at_most(step))?;
             let done = blocks.len() < step;
             edge = blocks.last().map(|(at, _)| at.clone());
             for (_, bytes) in &blocks {
                 let mut held = Vec::new();
                 let mut entries = Entries::new(bytes)?;
                 while let Some((key, value)) = entries.step()? {
-                    if inside(key) {
+                    if stretch.holds(key) {
                         held.push((key.to_vec(), value.to_vec()));
                         if !back && out.len() + held.len() >= max {
                             break;
@@ -225,7 +212,7 @@ impl<K: Kv> Kv for Blocks<K> {
         let mut rest = batch.into_iter().peekable();
         while let Some((key, _)) = rest.peek() {
             let (at, bytes) = self.block_of(key)?;
-            let next = self.below.scan(Bound::Excluded(&at), Bound::Unbounded, false, 1)?.into_iter().next();
+            let next = self.below.scan(Stretch::first(Bound::Excluded(&at), Bound::Unbounded))?.into_iter().next();
             let end = next.map(|(at, _)| at);
             let held = decode(&bytes)?;
             let last = held.last().map(|(key, _)| key.clone());

@@ -3,6 +3,7 @@
 //! Invariant: a fact that contradicts what is stored is refused before the journal sees it.
 
 use super::bills::{found, on_bill};
+use super::changing::Moment;
 use super::key::{self, Dict, Key};
 use super::kv::Kv;
 use super::ledger;
@@ -20,7 +21,8 @@ use skydeck_core::domain::transition::{Change, transition};
 
 /// Folds one fact into the changes.
 pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut WriteBatch<'_, K>) -> Result<(), StoreError> {
-    let (seq, at) = (fact.seq.0, fact.at);
+    let now = Moment::of(fact);
+    let Moment { seq, at } = now;
     if let Some(run) = fact.event.run()
         && s.raw(&Key::new(key::META).raw(LATER).done())?.is_some()
         && s.raw(&later_key(run))?.is_some()
@@ -34,9 +36,9 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut WriteBatch<'_, K>) -> Result<()
     match &change {
         Change::Nothing => {}
         Change::Opened(head) => open_run(s, head)?,
-        Change::Found { run, bills } => found(s, *run, bills, at, seq)?,
+        Change::Found { run, bills } => found(s, *run, bills, now)?,
         Change::Run { run, to, approves } => enter(s, *run, to.clone(), *approves, at)?,
-        Change::Bill { run, fid, change } => on_bill(s, (*run, fid), change, at, seq)?,
+        Change::Bill { run, fid, change } => on_bill(s, (*run, fid), change, now)?,
         Change::Gone { run, gone: sum } => gone(s, *run, sum)?,
         Change::Resolved { key, by, reason } => {
             let closing = Closing { by: (*by).clone(), reason: (*reason).to_owned(), at };

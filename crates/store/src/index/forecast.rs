@@ -81,7 +81,7 @@ mod tests {
         index.keep(&Kept { form: 4, place: Seq(2), rows: vec![row("+c", b"")], whole: true }).unwrap();
         let kept = index.kept().unwrap().unwrap();
         assert_eq!((kept.form, kept.place, kept.rows), (4, Seq(2), vec![row("+c", b"")]));
-        for (key, _) in index.kv.scan(std::ops::Bound::Unbounded, std::ops::Bound::Unbounded, false, 99).unwrap() {
+        for (key, _) in index.kv.scan(crate::index::kv::Stretch::all(false).at_most(99)).unwrap() {
             assert!(is_of_forecast(&key), "nothing else of the index is touched");
         }
     }

@@ -9,7 +9,7 @@ use super::key::{self, Dict, Key};
 use super::kv::{Kv, Walk};
 use super::names::dict;
 use super::write_batch::WriteBatch;
-use crate::StoreError;
+use crate::{HandedIn as Records, StoreError};
 use skydeck_core::domain::handed_in::HandedIn;
 use skydeck_core::domain::ids::{EnvId, FormId, PlanId, RecordKey, Seq};
 
@@ -45,15 +45,9 @@ impl<K: Kv> Index<K> {
     }
 
     /// Places of the newest bodies of a plan's records, in the order in which they came, after a place.
-    pub fn handed_in_after(
-        &self,
-        plan: &PlanId,
-        (env, form): (&EnvId, &FormId),
-        after: Seq,
-        limit: usize,
-    ) -> Result<Vec<Seq>, StoreError> {
-        let Some((plan, env)) = self.numbers(plan, env)? else { return Ok(Vec::new()) };
-        let prefix = of(key::HANDED_IN_ORDER, plan, env, form).done();
+    pub fn handed_in_after(&self, asked: &Records, after: Seq, limit: usize) -> Result<Vec<Seq>, StoreError> {
+        let Some((plan, env)) = self.numbers(&asked.plan, &asked.env)? else { return Ok(Vec::new()) };
+        let prefix = of(key::HANDED_IN_ORDER, plan, env, &asked.form).done();
         let from = Bound::Excluded(Key::default().raw(&prefix).u64(after.0).done());
         let to = key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
         let at = prefix.len();

@@ -3,7 +3,7 @@
 //! Invariant: a batch is seen whole or not at all by a reader that starts after it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::sync::{PoisonError, RwLock};
 
 use crate::StoreError;
@@ -13,12 +13,71 @@ pub type Batch = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// A key with its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
+/// A stretch of keys to read: at most `max` entries between two bounds, from the low end, or from the high end when `back`.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'k> {
+    /// Where it begins.
+    pub low: Bound<&'k [u8]>,
+    /// Where it ends.
+    pub high: Bound<&'k [u8]>,
+    /// Whether it is walked from its high end.
+    pub back: bool,
+    /// Entries at most.
+    pub max: usize,
+}
+
+impl<'k> Stretch<'k> {
+    /// Every entry there is.
+    pub fn all(back: bool) -> Self {
+        Self { low: Bound::Unbounded, high: Bound::Unbounded, back, max: usize::MAX }
+    }
+
+    /// The first entry between two bounds.
+    pub fn first(low: Bound<&'k [u8]>, high: Bound<&'k [u8]>) -> Self {
+        Self { low, high, back: false, max: 1 }
+    }
+
+    /// The last entry that lies before a bound.
+    pub fn last_before(high: Bound<&'k [u8]>) -> Self {
+        Self { low: Bound::Unbounded, high, back: true, max: 1 }
+    }
+
+    /// The stretch without what was read of it up to a key, its last entry so far.
+    #[must_use]
+    pub fn behind(self, key: &'k [u8]) -> Self {
+        let edge = Bound::Excluded(key);
+        if self.back { Self { high: edge, ..self } } else { Self { low: edge, ..self } }
+    }
+
+    /// The same with another number of entries at most.
+    #[must_use]
+    pub fn at_most(self, max: usize) -> Self {
+        Self { max, ..self }
+    }
+
+    /// Whether nothing can lie in it, or nothing is wanted of it (such ranges make ordered maps panic).
+    pub fn is_empty(&self) -> bool {
+        let nothing_between = match (self.low, self.high) {
+            (Bound::Included(l), Bound::Included(h)) => l > h,
+            (Bound::Included(l) | Bound::Excluded(l), Bound::Excluded(h))
+            | (Bound::Excluded(l), Bound::Included(h)) => l >= h,
+            _ => false,
+        };
+        nothing_between || self.max == 0
+    }
+
+    /// Whether a key lies between its bounds.
+    pub fn holds(&self, key: &[u8]) -> bool {
+        RangeBounds::<[u8]>::contains(&(self.low, self.high), key)
+    }
+}
+
 /// Ordered bytes.
 pub trait Kv: Send + Sync {
     /// One value.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    /// At most `max` entries between two bounds, from the low end, or from the high end when `back`.
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError>;
+    /// The entries of a stretch, in the direction it is walked.
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError>;
     /// Applies changes together.
     fn apply(&self, batch: Batch) -> Result<(), StoreError>;
     /// One value, for a reader that asks for many keys near each other: `cache` keeps what was read for the last ones.
@@ -34,8 +93,8 @@ impl<K: Kv + ?Sized> Kv for std::sync::Arc<K> {
         (**self).get(key)
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        (**self).scan(low, high, back, max)
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        (**self).scan(stretch)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
@@ -95,10 +154,11 @@ impl Kv for MemKv {
         Ok(self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        if is_empty(low, high) {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        if stretch.is_empty() {
             return Ok(Vec::new());
         }
+        let Stretch { low, high, back, max } = stretch;
         let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let range = map.range::<[u8], _>((low, high)).map(|(k, v)| (k.clone(), v.clone()));
         Ok(if back { range.rev().take(max).collect() } else { range.take(max).collect() })
@@ -113,17 +173,6 @@ impl Kv for MemKv {
             };
         }
         Ok(())
-    }
-}
-
-/// Whether nothing can lie between two bounds (such ranges make ordered maps panic).
-pub fn is_empty(low: Bound<&[u8]>, high: Bound<&[u8]>) -> bool {
-    match (low, high) {
-        (Bound::Included(l), Bound::Included(h)) => l > h,
-        (Bound::Included(l) | Bound::Excluded(l), Bound::Excluded(h)) | (Bound::Excluded(l), Bound::Included(h)) => {
-            l >= h
-        }
-        _ => false,
     }
 }
 
@@ -157,7 +206,8 @@ impl<'k, K: Kv + ?Sized> Walk<'k, K> {
     }
 
     fn fetch(&mut self) -> Result<(), StoreError> {
-        let got = self.kv.scan(bound(&self.low), bound(&self.high), self.back, self.piece)?;
+        let (low, high) = (bound(&self.low), bound(&self.high));
+        let got = self.kv.scan(Stretch { low, high, back: self.back, max: self.piece })?;
         self.done = got.len() < self.piece;
         if let Some((last, _)) = got.last() {
             let edge = Bound::Excluded(last.clone());

@@ -3,7 +3,7 @@
 //! Invariant: an unknown outcome leaves the ledger only through knowledge (an answer, a read-back, a person's
 //! written reason), never because a later run did not get to the bill.
 
-use super::changing::{Changing, note};
+use super::changing::{Changing, InRun, note};
 use super::entries::{bill_key, cured_key, known_key};
 use super::hours;
 use super::key::{self, DictNo, Key};
@@ -11,7 +11,7 @@ use super::kv::Kv;
 use super::ledger_rule::{Entry, Move, on_outcome};
 use super::names::family_of;
 use super::refuse;
-use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec};
+use super::row::{BillRec, KnownRec, OpenRec};
 use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::Outcome;
@@ -22,8 +22,7 @@ use skydeck_core::domain::time::Ts;
 /// A bill got an outcome.
 pub(super) fn settled<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
-    live: &RunLiveRec,
-    bill: &Changing,
+    InRun { live, bill, .. }: &InRun,
     outcome: &Outcome,
     at: Ts,
 ) -> Result<(), StoreError> {
@@ -49,7 +48,9 @@ pub(super) fn settled<K: Kv + ?Sized>(
             };
             leave(s, &open, live.f, &bill.fid)?;
             count_move(s, Some(&open), None, at)?;
-            note_cure(s, &open, bill, outcome, at)?;
+            if matches!(outcome, Outcome::Done { .. }) {
+                note_cure(s, &open, bill, at)?;
+            }
             known.d = 0;
         }
         Move::Enters => {
@@ -87,10 +88,9 @@ fn note_cure<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
     open: &OpenRec,
     bill: &Changing,
-    outcome: &Outcome,
     at: Ts,
 ) -> Result<(), StoreError> {
-    let (Outcome::Failed(failure), Outcome::Done { .. }) = (&open.o, outcome) else { return Ok(()) };
+    let Outcome::Failed(failure) = &open.o else { return Ok(()) };
     let refused: Option<BillRec> = s.get(&bill_key(open.r, &bill.fid))?;
     let found = bill.rec.o.as_ref().unwrap_or(&bill.rec.v);
     if refused.is_some_and(|refused| refused.v == *found) {
@@ -102,8 +102,7 @@ fn note_cure<K: Kv + ?Sized>(
 /// An unknown bill was read back and waits to be repeated: whatever comes next may replace the entry.
 pub(super) fn read_back<K: Kv + ?Sized>(
     s: &mut WriteBatch<'_, K>,
-    live: &RunLiveRec,
-    bill: &Changing,
+    InRun { live, bill, .. }: &InRun,
 ) -> Result<(), StoreError> {
     let at_key = known_key(live.f, &bill.fid);
     if let Some(mut known) = s.get::<KnownRec>(&at_key)?

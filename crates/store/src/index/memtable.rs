@@ -8,10 +8,9 @@
 //! journal is folded in from that place. A reader sees each change from the moment [`Kv::apply`] returned.
 
 use std::collections::HashMap;
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::kv::{Batch, Entry, Kv, ReadCache, is_empty};
+use super::kv::{Batch, Entry, Kv, ReadCache, Stretch};
 use crate::StoreError;
 
 /// Entries held, at most, before they go below; one batch more may be in it for a moment. sled's own memory grows with
@@ -115,11 +114,12 @@ impl<K: Kv> Kv for Memtable<K> {
         }
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
         let mut out = Vec::new();
-        if is_empty(low, high) || max == 0 {
+        if stretch.is_empty() {
             return Ok(out);
         }
+        let Stretch { low, high, back, max } = stretch;
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let range = held.changes.range::<[u8], _>((low, high));
         let mut changes: Changes<'_> = if back { Box::new(range.rev()) } else { Box::new(range) };
@@ -127,12 +127,8 @@ impl<K: Kv> Kv for Memtable<K> {
         let mut edge: Option<Vec<u8>> = None;
         loop {
             let asked = max - out.len();
-            let (from, to) = match &edge {
-                None => (low, high),
-                Some(seen) if back => (low, Bound::Excluded(seen.as_slice())),
-                Some(seen) => (Bound::Excluded(seen.as_slice()), high),
-            };
-            let found = self.below.scan(from, to, back, asked)?;
+            let rest = edge.as_ref().map_or(stretch, |seen| stretch.behind(seen));
+            let found = self.below.scan(rest.at_most(asked))?;
             let done = found.len() < asked;
             edge = found.last().map(|(key, _)| key.clone());
             for (key, value) in found {

@@ -9,7 +9,7 @@ mod changing;
 pub mod entries;
 pub mod fold;
 mod forecast;
-mod forget;
+pub mod forget;
 mod handed_in;
 pub mod hour_rows;
 pub mod hours;
@@ -36,7 +36,6 @@ pub(crate) use forecast::is_of_forecast;
 pub(crate) use hour_rows::is_of_hours;
 
 use std::collections::HashMap;
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::key::RunNo;
@@ -92,7 +91,7 @@ impl<K: Kv> Index<K> {
             let number = key::u64_at(&bytes, 0).and_then(|n| u32::try_from(n).ok());
             return number.map(Some).ok_or_else(|| StoreError::Read("the index's layout is no number".to_owned()));
         }
-        let is_empty = self.kv.scan(Bound::Unbounded, Bound::Unbounded, false, 1)?.is_empty();
+        let is_empty = self.kv.scan(kv::Stretch::all(false).at_most(1))?.is_empty();
         Ok((!is_empty).then_some(UNNUMBERED))
     }
 

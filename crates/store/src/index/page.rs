@@ -20,7 +20,7 @@ use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::ActionEntry;
 use skydeck_core::domain::filter::{About, Filter, Key as Asked, Term, Test};
 use skydeck_core::domain::ids::{Fid, PlanId, Seq};
-use skydeck_core::domain::query::{Page, PageRequest, Scope};
+use skydeck_core::domain::query::{BillsAsked, Page, PageRequest, Scope};
 use skydeck_core::domain::run::{BillRow, RunRow, RunState, Tally};
 use skydeck_core::domain::time::Ts;
 
@@ -29,6 +29,39 @@ const NAMED: u64 = 20_000;
 
 /// Where runs stand, by their number.
 type States = BTreeMap<RunNo, Option<(RunState, Tally)>>;
+
+/// A run whose bills are read, and whether it tells nothing of them.
+#[derive(Clone, Copy)]
+struct RowsOf {
+    no: RunNo,
+    untold: bool,
+}
+
+/// The bills of a page, read one by one unless their stored bytes say already that they are not asked for.
+struct Rows<'a, K: Kv> {
+    index: &'a Index<K>,
+    prefilter: Prefilter,
+    cache: &'a RefCell<ReadCache>,
+}
+
+impl<K: Kv> Rows<'_, K> {
+    /// The bill of a run under its id's bytes.
+    fn under(&self, of: RowsOf, fid: &[u8]) -> Result<Looked<BillRow>, StoreError> {
+        let key = Key::new(key::BILL).u32(of.no).raw(fid).done();
+        let mut cache = self.cache.borrow_mut();
+        match self.index.kv.get_cached(&key, &mut cache)? {
+            Some(stored) if self.prefilter.may_match(stored) => self.read(of, fid, stored),
+            _ => Ok(Looked::Nothing),
+        }
+    }
+
+    /// The bill from its stored bytes.
+    fn read(&self, of: RowsOf, fid: &[u8], stored: &[u8]) -> Result<Looked<BillRow>, StoreError> {
+        let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
+        let rec: BillRec = codec::unpack(stored)?;
+        Ok(Looked::Row(rec.row(self.index.head(of.no)?.as_ref(), fid, of.untold)))
+    }
+}
 
 impl<K: Kv> Index<K> {
     /// Runs, newest first.
@@ -61,13 +94,8 @@ impl<K: Kv> Index<K> {
     }
 
     /// A page of bills.
-    pub fn bills(
-        &self,
-        scope: Scope,
-        filter: &Filter,
-        request: &PageRequest,
-        now: Ts,
-    ) -> Result<Page<BillRow>, StoreError> {
+    pub fn bills(&self, asked: BillsAsked<'_>) -> Result<Page<BillRow>, StoreError> {
+        let BillsAsked { scope, filter, page: request, now } = asked;
         let (asks_labels, asks_state) = (filter.asks_labels(), filter.asks_state());
         let states = RefCell::default();
         let passes = |row: &BillRow| {
@@ -84,21 +112,21 @@ impl<K: Kv> Index<K> {
         if filter.terms.iter().any(Term::leaves_out_audit) && !self.knows_operations()? {
             return Ok(Page::default());
         }
-        let prefilter = Prefilter::of(filter);
         let cache = RefCell::new(ReadCache::default());
+        let rows = Rows { index: self, prefilter: Prefilter::of(filter), cache: &cache };
         let total = if request.cursor.is_none() { self.total(scope, filter)? } else { None };
         let page = match scope {
             Scope::Run(run) => {
                 let Some(no) = self.run_no(run)? else { return Ok(Page::default()) };
-                let untold = self.is_untold(no)?;
+                let of = RowsOf { no, untold: self.is_untold(no)? };
                 let tag = Key::default().byte(b'b').run_id(run).done();
                 let list = List { tag, newest_first: false, sources: self.run_sources(no, filter)?, cache: &cache };
                 let read = |place: &[u8], stored: &[u8]| {
                     // The list of all bills of a run holds them; the others only name them.
                     if stored.is_empty() {
-                        self.prefiltered(&Key::new(key::BILL).u32(no).raw(place).done(), &prefilter, &cache, untold)
-                    } else if prefilter.may_match(stored) {
-                        self.read_bill(no, place, stored, untold)
+                        rows.under(of, place)
+                    } else if rows.prefilter.may_match(stored) {
+                        rows.read(of, place, stored)
                     } else {
                         Ok(Looked::Nothing)
                     }
@@ -114,9 +142,11 @@ impl<K: Kv> Index<K> {
                 let list =
                     List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, cache: &cache };
                 let untold = RefCell::new(BTreeMap::new());
-                let read = |_: &[u8], value: &[u8]| match u32_at(value, 0) {
-                    Some(no) if self.is_untold_once(no, &untold)? => Ok(Looked::Nothing),
-                    _ => self.prefiltered(&Key::new(key::BILL).raw(value).done(), &prefilter, &cache, false),
+                let read = |_: &[u8], value: &[u8]| match u32_at(value, 0).zip(value.get(4..)) {
+                    Some((no, fid)) if !self.is_untold_once(no, &untold)? => {
+                        rows.under(RowsOf { no, untold: false }, fid)
+                    }
+                    _ => Ok(Looked::Nothing),
                 };
                 list.page(request, read, passes)
             }
@@ -132,29 +162,6 @@ impl<K: Kv> Index<K> {
         let state = self.run_by_no(no)?.map(|row| (row.state, row.tally));
         known.borrow_mut().insert(no, state.clone());
         Ok(state)
-    }
-
-    /// The bill under its key (space, run number, FID), unless its stored bytes say already that it is not asked for.
-    fn prefiltered(
-        &self,
-        key: &[u8],
-        prefilter: &Prefilter,
-        cache: &RefCell<ReadCache>,
-        untold: bool,
-    ) -> Result<Looked<BillRow>, StoreError> {
-        let mut cache = cache.borrow_mut();
-        match (self.kv.get_cached(key, &mut cache)?, u32_at(key, 1), key.get(5..)) {
-            (Some(stored), Some(no), Some(fid)) if prefilter.may_match(stored) => {
-                self.read_bill(no, fid, stored, untold)
-            }
-            _ => Ok(Looked::Nothing),
-        }
-    }
-
-    fn read_bill(&self, no: RunNo, fid: &[u8], stored: &[u8], untold: bool) -> Result<Looked<BillRow>, StoreError> {
-        let Some(fid) = read_fid(fid) else { return Ok(Looked::Nothing) };
-        let rec: BillRec = codec::unpack(stored)?;
-        Ok(Looked::Row(rec.row(self.head(no)?.as_ref(), fid, untold)))
     }
 
     /// Whether a run tells nothing of its bills; asked of the index once a page.

@@ -15,11 +15,11 @@ use super::row::{BillRec, KnownRec, OpenRec, RunLiveRec, RunRec, places, run_row
 use super::runs::StoppedRec;
 use crate::{LedgerEntry, Snapshot, StoreError, codec};
 use skydeck_core::domain::action_log::LogWitness;
-use skydeck_core::domain::bill::{BillState, Found, Slot};
+use skydeck_core::domain::bill::{BillState, Found};
 use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::query::{LedgerGroup, PageRequest};
+use skydeck_core::domain::query::{LedgerGroup, PageRequest, RunColumn};
 use skydeck_core::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck_core::domain::server::ServerBound;
 use skydeck_core::domain::time::Ts;
@@ -152,31 +152,21 @@ impl<K: Kv> Index<K> {
     }
 
     /// Bills of a run in one column, by FID.
-    pub fn bills_in(
-        &self,
-        run: RunId,
-        slot: Slot,
-        after: Option<&Fid>,
-        limit: usize,
-    ) -> Result<Vec<BillRow>, StoreError> {
-        let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
-        self.listed_bills(no, &Key::new(key::SLOT).u32(no).slot(slot).done(), after, limit)
+    pub fn bills_in(&self, of: RunColumn, after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError> {
+        let Some(no) = self.run_no(of.run)? else { return Ok(Vec::new()) };
+        self.listed_bills(&Key::new(key::SLOT).u32(no).slot(of.slot).done(), after, limit)
     }
 
     /// Bills of a run whose intent is unanswered, by FID.
     pub fn in_flight(&self, run: RunId) -> Result<Vec<BillRow>, StoreError> {
         let Some(no) = self.run_no(run)? else { return Ok(Vec::new()) };
-        self.listed_bills(no, &Key::new(key::TRYING).u32(no).done(), None, usize::MAX)
+        self.listed_bills(&Key::new(key::TRYING).u32(no).done(), None, usize::MAX)
     }
 
-    fn listed_bills(
-        &self,
-        no: RunNo,
-        prefix: &[u8],
-        after: Option<&Fid>,
-        limit: usize,
-    ) -> Result<Vec<BillRow>, StoreError> {
+    /// Bills of a list of one run: the space of its key is followed by the run's number.
+    fn listed_bills(&self, prefix: &[u8], after: Option<&Fid>, limit: usize) -> Result<Vec<BillRow>, StoreError> {
         use std::ops::Bound;
+        let Some(no) = u32_at(prefix, 1) else { return Ok(Vec::new()) };
         let low = match after {
             Some(fid) => Bound::Excluded(Key::default().raw(prefix).fid(fid).done()),
             None => Bound::Included(prefix.to_vec()),

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use super::Index;
 use super::entries::{live_key, run_id_key};
 use super::key::{self, DictNo, Key, RunNo, u32_at};
-use super::kv::{Kv, Walk};
+use super::kv::{Kv, Stretch, Walk};
 use super::row::{RunLiveRec, run_row};
 use crate::StoreError;
 use skydeck_core::domain::filter::{Filter, Key as Asked};
@@ -85,7 +85,7 @@ impl<K: Kv> Index<K> {
         let high = high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let (mut low, mut sorts) = (Some(prefix), Vec::new());
         while let Some(from) = low {
-            let mut next = self.kv.scan(Bound::Included(&from), high, false, 1)?;
+            let mut next = self.kv.scan(Stretch::first(Bound::Included(&from), high))?;
             let Some((mut at, _)) = next.pop() else { break };
             let Some(cut) = at.len().checked_sub(size_of::<RunNo>()) else { break };
             let no = u32_at(&at, cut).unwrap_or_default();

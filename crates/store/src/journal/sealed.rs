@@ -58,20 +58,24 @@ pub fn seal(dir: &Path, no: u32, stop: &AtomicBool) -> Result<Option<Table>, Sto
     let (from, to) = (plain_path(dir, no), sealed_path(dir, no));
     let new = to.with_extension("seal-new");
     let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", new.display()));
-    let mut out = BufWriter::new(file::create(&new).map_err(failed)?);
-    let mut writer = Writer { blocks: Vec::new(), held: Vec::with_capacity(BLOCK * 2), held_first: None, at: 0 };
-    writer.at = HEADER as u64;
+    let mut writer = Writer {
+        out: BufWriter::new(file::create(&new).map_err(failed)?),
+        blocks: Vec::new(),
+        held: Vec::with_capacity(BLOCK * 2),
+        held_first: None,
+        at: HEADER as u64,
+    };
     // The header comes first and is known only after the scan began: its bytes are the plain file's own.
     let mut head = [0_u8; HEADER];
     let mut plain = file::open(&from).map_err(|e| unreadable(&from, &e))?;
     frame::fill(&mut plain, &mut head).map_err(|e| unreadable(&from, &e))?;
-    out.write_all(&head).map_err(failed)?;
+    writer.out.write_all(&head).map_err(failed)?;
     let scanned = scan(&from, no, true, |offset, first, payload| {
         if stop.load(Ordering::Relaxed) {
             return Err(StoreError::Read("stopped".to_owned()));
         }
         let head_bytes = read_head(&mut plain, offset).map_err(|e| unreadable(&from, &e))?;
-        writer.take(&head_bytes, first, payload, &mut out).map_err(failed)
+        writer.take(&head_bytes, first, payload).map_err(failed)
     });
     if stop.load(Ordering::Relaxed) {
         let _ = std::fs::remove_file(&new);
@@ -81,9 +85,10 @@ pub fn seal(dir: &Path, no: u32, stop: &AtomicBool) -> Result<Option<Table>, Sto
     if let Some(rest) = scanned.rest {
         return Err(damaged(no, rest.offset, scanned.next, rest.what));
     }
-    writer.flush(&mut out).map_err(failed)?;
-    let table = Table { header: scanned.header, next: scanned.next, chain: scanned.chain, blocks: writer.blocks };
-    out.write_all(&table.bytes(writer.at)).map_err(failed)?;
+    writer.flush().map_err(failed)?;
+    let Writer { mut out, blocks, at, .. } = writer;
+    let table = Table { header: scanned.header, next: scanned.next, chain: scanned.chain, blocks };
+    out.write_all(&table.bytes(at)).map_err(failed)?;
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
     verify(&new, no)?;
@@ -99,25 +104,27 @@ fn read_head(file: &mut File, offset: u64) -> std::io::Result<[u8; frame::HEAD]>
     Ok(bytes)
 }
 
-struct Writer {
+/// Writes the blocks of a segment.
+struct Writer<W> {
+    out: W,
     blocks: Vec<Block>,
     held: Vec<u8>,
     held_first: Option<Seq>,
     at: u64,
 }
 
-impl Writer {
-    fn take(&mut self, head: &[u8], first: Seq, payload: &[u8], out: &mut impl Write) -> std::io::Result<()> {
+impl<W: Write> Writer<W> {
+    fn take(&mut self, head: &[u8], first: Seq, payload: &[u8]) -> std::io::Result<()> {
         self.held_first.get_or_insert(first);
         self.held.extend_from_slice(head);
         self.held.extend_from_slice(payload);
-        if self.held.len() >= BLOCK { self.flush(out) } else { Ok(()) }
+        if self.held.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self, out: &mut impl Write) -> std::io::Result<()> {
+    fn flush(&mut self) -> std::io::Result<()> {
         let Some(first) = self.held_first.take() else { return Ok(()) };
         let packed = zstd::bulk::compress(&self.held, LEVEL)?;
-        out.write_all(&packed)?;
+        self.out.write_all(&packed)?;
         let block = Block {
             first,
             offset: self.at,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::frame::{self, Chain};
 use super::sealed::{self, Table, sealed_path};
-use super::segment::{HEADER, Header, Scanned, damaged, plain_path, scan, unreadable};
+use super::segment::{HEADER, Header, Rest, Scanned, damaged, plain_path, scan, unreadable};
 use super::{Form, Journal, Segment, Torn, sync_dir};
 use crate::local::disk::Disk;
 use crate::{StoreError, file};
@@ -220,7 +220,7 @@ impl Reading<'_> {
             if !is_last || rest.whole_behind || scanned.next <= self.witness {
                 return Err(damaged(no, rest.offset, scanned.next, rest.what));
             }
-            self.torn = Some(cut(&path, no, rest.offset, rest.bytes, self.stamp)?);
+            self.torn = Some(cut(&path, no, rest, self.stamp)?);
         }
         let open = is_last.then_some((no, scanned.len));
         self.continued_by(plain_segment(no, scanned))?;
@@ -304,15 +304,15 @@ fn first_chain(dir: &Path, segment: &Segment) -> Result<Chain, StoreError> {
     Header::read(&bytes).map(|h| h.before).map_err(|what| damaged(segment.no, 0, segment.first, what))
 }
 
-fn cut(path: &Path, no: u32, offset: u64, bytes: u64, stamp: &str) -> Result<Torn, StoreError> {
+fn cut(path: &Path, no: u32, &Rest { offset, bytes, .. }: &Rest, stamp: &str) -> Result<Torn, StoreError> {
     let kept = path.with_extension(format!("torn-{stamp}"));
     let failed = |e: std::io::Error| StoreError::Write(format!("{}: {e}", kept.display()));
     let mut from = file::regular(OpenOptions::new().read(true).write(true), path).map_err(failed)?;
     from.seek(SeekFrom::Start(offset)).map_err(failed)?;
-    let mut rest = Vec::new();
-    from.read_to_end(&mut rest).map_err(failed)?;
+    let mut torn = Vec::new();
+    from.read_to_end(&mut torn).map_err(failed)?;
     let mut to = file::create(&kept).map_err(failed)?;
-    std::io::Write::write_all(&mut to, &rest).map_err(failed)?;
+    std::io::Write::write_all(&mut to, &torn).map_err(failed)?;
     to.sync_all().map_err(failed)?;
     from.set_len(offset).map_err(failed)?;
     from.sync_all().map_err(failed)?;

@@ -78,7 +78,7 @@ pub(crate) fn walk_past(
             walk.damaged(format!("segment {:08}: it is missing", no_before + 1));
         }
         no_before = no;
-        walk.segment(no, plain, Some(no) == last_no, each)?;
+        walk.segment(Walked { no, plain, is_last: Some(no) == last_no }, each)?;
     }
     let mut report = walk.report;
     if report.damage.is_empty() && report.last < witness {
@@ -104,6 +104,14 @@ struct Walk<'a> {
     running: Chain,
 }
 
+/// A segment that is walked: its number, whether its plain file is there, and whether it is the journal's last one.
+#[derive(Clone, Copy)]
+struct Walked {
+    no: u32,
+    plain: bool,
+    is_last: bool,
+}
+
 /// How a segment ended: its header, the place and the chain behind it, and what of it could not be read.
 type Ended = (Header, Seq, Chain, Option<Rest>);
 
@@ -116,18 +124,17 @@ impl Walk<'_> {
 
     fn segment(
         &mut self,
-        no: u32,
-        plain: bool,
-        is_last: bool,
+        walked: Walked,
         each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let Walked { no, plain, .. } = walked;
         let path = if plain { segment::plain_path(self.dir, no) } else { sealed::sealed_path(self.dir, no) };
         self.report.segments += 1;
         self.report.sealed += u32::from(!plain);
         self.report.bytes += std::fs::metadata(&path).map_or(0, |m| m.len());
         let before = self.report.last;
-        match self.facts(&path, no, plain, each)? {
-            Ok(ended) => self.ended(no, before, is_last, ended),
+        match self.facts(&path, walked, each)? {
+            Ok(ended) => self.ended(walked, before, ended),
             Err(StoreError::Damaged(what)) => self.damaged(what),
             Err(e) => return Err(e),
         }
@@ -138,8 +145,7 @@ impl Walk<'_> {
     fn facts(
         &mut self,
         path: &Path,
-        no: u32,
-        plain: bool,
+        Walked { no, plain, .. }: Walked,
         each: &mut dyn FnMut(Fact) -> Result<(), StoreError>,
     ) -> Result<Result<Ended, StoreError>, StoreError> {
         let (report, running, asked) = (&mut self.report, &mut self.running, self.asked);
@@ -171,7 +177,7 @@ impl Walk<'_> {
     }
 
     /// Compares a segment that was read with the one before it, and tells a torn end from damage.
-    fn ended(&mut self, no: u32, before: Seq, is_last: bool, (header, next, chain, rest): Ended) {
+    fn ended(&mut self, Walked { no, is_last, .. }: Walked, before: Seq, (header, next, chain, rest): Ended) {
         if self.expected.is_some_and(|expected| expected != (header.first, header.before)) {
             self.report.damaged(before, format!("segment {no:08}: it does not continue the segment before it"));
         }

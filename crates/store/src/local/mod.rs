@@ -106,11 +106,20 @@ pub struct Options {
     pub disk: Arc<dyn Disk>,
     /// Size at which a segment is sealed.
     pub rotate: u64,
+    /// What becomes of a directory of an earlier version.
+    pub raise: Raise,
+}
+
+impl Options {
+    /// The defaults, for a directory of an earlier version as it is told.
+    pub fn raising(raise: Raise) -> Self {
+        Self { raise, ..Self::default() }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { disk: Arc::new(RealDisk), rotate: ROTATE }
+        Self { disk: Arc::new(RealDisk), rotate: ROTATE, raise: Raise::Backup(None) }
     }
 }
 
@@ -131,7 +140,7 @@ impl LocalStore {
         Self::open_with(dir, clock, who, progress, Options::default())
     }
 
-    /// Opens with a disk of one's own. A directory of an earlier version is raised after a backup.
+    /// Opens as it is told.
     pub fn open_with(
         dir: &Path,
         clock: Arc<dyn Clock>,
@@ -139,31 +148,16 @@ impl LocalStore {
         progress: &dyn Fn(Progress),
         options: Options,
     ) -> Result<Self, StoreError> {
-        Self::open_raising(dir, clock, who, progress, options, &Raise::Backup(None))
-    }
-
-    /// Opens, and raises a directory of an earlier version as it is told.
-    pub fn open_raising(
-        dir: &Path,
-        clock: Arc<dyn Clock>,
-        who: &str,
-        progress: &dyn Fn(Progress),
-        options: Options,
-        raise: &Raise,
-    ) -> Result<Self, StoreError> {
         let place = Place::new(dir);
         place.prepare()?;
         let lock = place.take(clock.now(), who)?;
         let version = place.settle_version()?;
-        let backup = if version < VERSION {
-            raise::back_up(&place, version, raise, options.disk.as_ref(), clock.now(), progress)?
-        } else {
-            None
-        };
+        let opening = Opening { place: &place, version, options: &options, now: clock.now(), progress };
+        let backup = if version < VERSION { raise::back_up(&opening)? } else { None };
         super::backup::sweep(dir);
         let fresh = !place.index().exists();
         place.make(&place.journal())?;
-        let opened = Opening::new(&place, version, &options, clock.as_ref(), progress).parts()?;
+        let opened = opening.parts()?;
         if version < VERSION {
             progress(Progress::Raised { from: version, to: VERSION, backup });
         }

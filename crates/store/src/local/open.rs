@@ -17,7 +17,7 @@ use crate::journal::tail::{self, Tail};
 use crate::journal::{Journal, Torn};
 use crate::{StoreError, fault};
 use skydeck_core::domain::ids::Seq;
-use skydeck_core::domain::time::Clock;
+use skydeck_core::domain::time::Ts;
 
 /// A store's parts, opened.
 pub(super) struct Parts {
@@ -34,8 +34,7 @@ pub(super) struct Opening<'a> {
     /// Version the directory is of.
     pub version: u32,
     pub options: &'a Options,
-    /// The moment, as a part of names.
-    pub now: String,
+    pub now: Ts,
     pub progress: &'a dyn Fn(Progress),
 }
 
@@ -52,15 +51,10 @@ enum Found {
     Nothing,
 }
 
-impl<'a> Opening<'a> {
-    pub fn new(
-        place: &'a Place,
-        version: u32,
-        options: &'a Options,
-        clock: &dyn Clock,
-        progress: &'a dyn Fn(Progress),
-    ) -> Self {
-        Self { place, version, options, now: stamp(clock.now()), progress }
+impl Opening<'_> {
+    /// The moment, as a part of names.
+    fn stamp(&self) -> String {
+        stamp(self.now)
     }
 
     /// Opens the parts, and raises the directory where it is of an earlier version.
@@ -99,7 +93,7 @@ impl<'a> Opening<'a> {
     fn journal(&self, applied: Seq) -> Result<(Arc<Journal>, Tail), StoreError> {
         let witness = Seq(applied.0.max(self.place.known_durable()));
         let disk = Arc::clone(&self.options.disk);
-        let opened = tail::open(&self.place.journal(), disk, self.options.rotate, witness, &self.now)?;
+        let opened = tail::open(&self.place.journal(), disk, self.options.rotate, witness, &self.stamp())?;
         let (journal, tail, torn): (_, _, Option<Torn>) = opened;
         if let Some(torn) = torn {
             (self.progress)(Progress::TornTail(torn));
@@ -153,7 +147,7 @@ impl<'a> Opening<'a> {
     }
 
     fn put_aside(&self, why: String) -> Result<(), StoreError> {
-        let kept = self.place.dir.join(format!("sled.bad-{}", self.now));
+        let kept = self.place.dir.join(format!("sled.bad-{}", self.stamp()));
         let moved = std::fs::rename(self.place.index(), &kept);
         moved.map_err(|e| self.place.refused("the damaged index cannot be put aside", &e))?;
         (self.progress)(Progress::IndexDamaged { kept, why });
@@ -173,9 +167,9 @@ impl<'a> Opening<'a> {
     /// the file `version` is replaced, the earlier program finds everything as it left it.
     fn upgraded(&self, journal: &Journal, from: Option<u32>) -> Result<Opened, StoreError> {
         let (place, disk) = (self.place, self.options.disk.as_ref());
-        Build { place, journal, disk, from, now: &self.now, progress: self.progress }.run()?;
+        Build { place, journal, disk, from, now: &self.stamp(), progress: self.progress }.run()?;
         self.mark()?;
-        upgrade::put_in_place(place, disk, &place.new_index(), &self.now)?;
+        upgrade::put_in_place(place, disk, &place.new_index(), &self.stamp())?;
         self.create()
     }
 

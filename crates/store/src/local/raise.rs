@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Progress;
 use super::disk::{Disk, RealDisk};
+use super::open::Opening;
 use super::place::{Place, VERSION, bytes_for_people, stamp};
 use super::writer::LOW;
 use crate::journal::segment::HEADER;
@@ -98,23 +99,18 @@ fn beside(dir: &Path, now: Ts) -> PathBuf {
 }
 
 /// Makes the backup that is wanted before a directory is raised. Gives where it is.
-pub(super) fn back_up(
-    place: &Place,
-    from: u32,
-    raise: &Raise,
-    disk: &dyn Disk,
-    now: Ts,
-    progress: &dyn Fn(Progress),
-) -> Result<Option<PathBuf>, StoreError> {
+pub(super) fn back_up(opening: &Opening<'_>) -> Result<Option<PathBuf>, StoreError> {
+    let &Opening { place, version: from, options, now, progress } = opening;
+    let disk = options.disk.as_ref();
     fault::point("upgrade_begun");
-    if *raise == Raise::Never {
+    if options.raise == Raise::Never {
         return Err(place.say(&unraised(place, from)));
     }
     // Even opening the old index writes to it, and on a full disk that can spoil it.
     if let Some(free) = disk.free(&place.dir).ok().filter(|free| *free < LOW) {
         return Err(place.say(&nearly_full(from, free)));
     }
-    let to = match raise {
+    let to = match &options.raise {
         Raise::Plain | Raise::Never => return Ok(None),
         Raise::Backup(Some(to)) => to.clone(),
         Raise::Backup(None) => match earlier(place) {
@@ -131,9 +127,9 @@ pub(super) fn back_up(
     }
     progress(Progress::BackingUp { to: to.clone(), bytes: outlook.bytes });
     let was_there = to.exists();
-    let accept = backup::Accept::Disagreement;
     let told = |facts| progress(Progress::BackupRead { facts });
-    let made = backup::copy_all(disk, &place.dir, &to, now, accept, &told);
+    let accept = backup::Accept::Disagreement;
+    let made = backup::copy_all(disk, &backup::Wanted { data: &place.dir, to: &to, now, accept, progress: &told });
     if let Err(e) = made {
         // Half of a backup is none, and takes the room that is missing.
         if !was_there {

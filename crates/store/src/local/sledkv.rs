@@ -4,13 +4,12 @@
 //! leaves this module.
 
 use std::fs::File;
-use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::index::blocks::Blocks;
-use crate::index::kv::{Batch, Entry, Kv, ReadCache, is_empty};
+use crate::index::kv::{Batch, Entry, Kv, ReadCache, Stretch};
 use crate::index::memtable::Memtable;
 use crate::index::write_batch::applied_key;
 use crate::{StoreError, file};
@@ -179,8 +178,8 @@ impl Kv for SledKv {
         self.table.get(key)
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        self.table.scan(low, high, back, max)
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        self.table.scan(stretch)
     }
 
     fn apply(&self, batch: Batch) -> Result<(), StoreError> {
@@ -198,10 +197,11 @@ impl Kv for Tree {
         read(|| self.0.get(key)).map(|value| value.map(|v| v.to_vec()))
     }
 
-    fn scan(&self, low: Bound<&[u8]>, high: Bound<&[u8]>, back: bool, max: usize) -> Result<Vec<Entry>, StoreError> {
-        if is_empty(low, high) {
+    fn scan(&self, stretch: Stretch<'_>) -> Result<Vec<Entry>, StoreError> {
+        if stretch.is_empty() {
             return Ok(Vec::new());
         }
+        let Stretch { low, high, back, max } = stretch;
         self.tidy();
         read(|| {
             let range = self.0.range::<&[u8], _>((low, high)).map(|e| e.map(|(k, v)| (k.to_vec(), v.to_vec())));
