@@ -12,7 +12,7 @@ use skydeck::domain::filter::{About, Filter};
 use skydeck::domain::ids::{EnvId, Fid, FormId, OpId, PlanId, RecordKey, RunId};
 use skydeck::domain::run::BillRow;
 use skydeck::domain::time::{ErpDate, Ts};
-use skydeck::erp::classify::{Ask, Mode, Names, judge_write, read_query};
+use skydeck::erp::classify::{Ask, Mode, Names, Reading, judge_write, read_query};
 use skydeck::erp::sign;
 use skydeck::erp::transport::HttpReply;
 use skydeck::plan::render::RenderContext;
@@ -75,9 +75,8 @@ fn read_a_page_of_rows(bencher: Bencher<'_, '_>) {
     };
     let answer = reply(&Value::Array((0..2000).map(row).collect()));
     let ask = Ask { what: "query of SAL_OUTSTOCK", server: "bench.invalid" };
-    bencher
-        .counter(ItemsCount::new(2000_usize))
-        .bench_local(|| read_query(black_box(&answer), 7, &causes, Mode::Signed, ask).unwrap());
+    let reading = Reading { causes: &causes, mode: Mode::Signed, ask };
+    bencher.counter(ItemsCount::new(2000_usize)).bench_local(|| read_query(black_box(&answer), 7, reading).unwrap());
 }
 
 #[divan::bench]

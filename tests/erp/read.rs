@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use skydeck::domain::cause::{BUILT_IN, Cause, CauseTable};
 use skydeck::engine::ports::{Fault, FaultKind};
-use skydeck::erp::classify::{Ask, Mode, http_fault, query_fault, read_query, transport_fault};
+use skydeck::erp::classify::{Ask, Mode, Reading, http_fault, query_fault, read_query, transport_fault};
 use skydeck::erp::transport::{HttpReply, TransportFault};
 
 const ASK: Ask<'static> = Ask { what: "query of SAL_OUTSTOCK", server: "http://erp.invalid/k3cloud/" };
@@ -19,7 +19,7 @@ fn reply(status: u16, body: &str) -> HttpReply {
 
 fn read(reply: &HttpReply, mode: Mode) -> Result<Vec<Vec<String>>, Fault> {
     let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
-    read_query(reply, 2, &causes, mode, ASK)
+    read_query(reply, 2, Reading { causes: &causes, mode, ask: ASK })
 }
 
 /// A fault as it is told; the server's wish is kept where the answer is a refusal of its own.
@@ -150,7 +150,8 @@ fn a_refused_query_is_told_by_its_first_words_and_their_class() {
     }
     let bare = "An operator's table that describes nothing: read the words";
     let described = CauseTable::default();
-    let said = read_query(&reply(200, &row("9", "x")), 2, &described, Mode::Login, ASK).unwrap_err();
+    let said = read_query(&reply(200, &row("9", "x")), 2, Reading { causes: &described, mode: Mode::Login, ask: ASK })
+        .unwrap_err();
     assert_eq!(said, refused(Some(9), "unclassified", "x (MsgCode 9)", "Read the message", true), "{bare}");
 }
 

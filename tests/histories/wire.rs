@@ -15,7 +15,7 @@ use skydeck::domain::time::Clock;
 use skydeck::engine::ports::Erp;
 use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
-use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
+use skydeck::erp::transport::{CallKind, HttpReply, Post, Transport, TransportFault};
 use skydeck::sim::{self, RequestParts, WorldConfig, demo_credentials};
 
 use super::oracle::{Found, Real, Truth, Wrong};
@@ -204,13 +204,7 @@ impl Wire {
 
 #[async_trait]
 impl Transport for Wire {
-    async fn post(
-        &self,
-        path: &str,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        kind: CallKind,
-    ) -> Result<HttpReply, TransportFault> {
+    async fn post(&self, Post { path, headers, body, kind }: Post<'_>) -> Result<HttpReply, TransportFault> {
         let at = {
             let text = String::from_utf8_lossy(&body).into_owned();
             let op = op_of_request(path, &text);

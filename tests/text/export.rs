@@ -14,7 +14,7 @@ use skydeck::domain::run::{BillRow, Revision, RunHead, RunKind, RunRow, RunState
 use skydeck::domain::time::Ts;
 use skydeck::domain::who::Who;
 use skydeck::engine::api::{Gone, Link, LinkError, Watch};
-use skydeck::export::{Export, ExportError, Format, Style, to_file, write};
+use skydeck::export::{Export, ExportError, Format, Listing, Style, to_file, write};
 use ulid::Ulid;
 
 fn causes() -> Arc<CauseTable> {
@@ -162,10 +162,8 @@ impl Write for Sink {
 async fn written(store: Store, scope: Scope, format: Format) -> (u64, String) {
     let sink = Sink::default();
     let mut told = Vec::new();
-    let rows =
-        write(Arc::new(store), scope, &Filter::default(), format, style(), Box::new(sink.clone()), |n| told.push(n))
-            .await
-            .unwrap();
+    let listing = Listing { scope, filter: Filter::default(), format, style: style() };
+    let rows = write(Arc::new(store), listing, Box::new(sink.clone()), |n| told.push(n)).await.unwrap();
     assert!(told.is_sorted() && told.last() == Some(&rows));
     let bytes = sink.0.lock().unwrap().clone();
     (rows, String::from_utf8(bytes).unwrap())
@@ -273,7 +271,8 @@ async fn a_bill_of_another_operation_is_told_by_it_and_lists_of_audit_alone_stay
     // Codes alone, where they are asked for: as scripts have read them from the first version on.
     let sink = Sink::default();
     let (coded, all, out) = (Style { codes: true, ..style() }, Filter::default(), Box::new(sink.clone()));
-    write(Arc::new(mixed()), Scope::History, &all, Format::Csv, coded, out, |_| {}).await.unwrap();
+    let listing = Listing { scope: Scope::History, filter: all, format: Format::Csv, style: coded };
+    write(Arc::new(mixed()), listing, out, |_| {}).await.unwrap();
     let csv = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
     assert!(first(&csv).starts_with("\u{feff}no,fid,outcome,cause,") && first(&csv).ends_with(",operation"), "{csv}");
     let line = |no: &str| csv.lines().find(|l| l.starts_with(no)).unwrap().to_owned();

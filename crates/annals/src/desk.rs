@@ -19,7 +19,7 @@ use super::calendar::{self, HOUR};
 use super::entered::Entered;
 use super::left_over::{Left, LeftOver, Open, Taken};
 use super::pen::Step;
-use super::run::{self, House, Telling, by_status};
+use super::run::{self, Begun, House, Telling, by_status};
 use super::weather::Weather;
 use super::work::{self, Ended};
 
@@ -230,7 +230,7 @@ impl Desk {
             .iter()
             .fold(filter.clone(), |filter, template| filter.replace(template, &since));
         let (headless, range) = (start.headless, start.range.clone());
-        let plain = run::head(house, plan, RunKind::Fresh, start.by, at, &mut self.rng);
+        let plain = run::head(house, plan, Begun { kind: RunKind::Fresh, by: start.by, at }, &mut self.rng);
         let mut head = RunHead { headless, range, filter, ..plain };
         self.introduce(&mut head, plan);
         head
@@ -269,22 +269,14 @@ impl Desk {
     }
 
     /// Chosen bills of the ledger, tried again or read back by a person.
-    pub fn again(
-        &mut self,
-        house: &House,
-        kind: RunKind,
-        by: &Who,
-        at: Ts,
-        chosen: &[u64],
-        weather: &Weather,
-    ) -> Vec<Step> {
-        let at = Ts(at.0.max(self.free.0 + 2_000));
+    pub fn again(&mut self, house: &House, begun: Begun<'_>, chosen: &[u64], weather: &Weather) -> Vec<Step> {
+        let at = Ts(begun.at.0.max(self.free.0 + 2_000));
         let plan = self.plan_at(at).clone();
         let (of_them, rest): (Vec<Open>, Vec<Open>) =
             std::mem::take(&mut self.left.open).into_iter().partition(|open| chosen.contains(&open.bill.fid));
         self.left.open = rest;
         let unknown = of_them.iter().filter(|open| open.left == Left::Unknown).count() as u64;
-        let mut head = run::head(house, &plan, kind, by, at, &mut self.rng);
+        let mut head = run::head(house, &plan, Begun { at, ..begun }, &mut self.rng);
         self.introduce(&mut head, &plan);
         let mut taken: Vec<Taken> = of_them
             .into_iter()
@@ -299,14 +291,14 @@ impl Desk {
         let mut rng = self.rng.fork();
         let mut told = Telling::open(house, &mut rng, &head, n, "");
         told.find(&found);
-        let callable = if kind == RunKind::Verify { 0 } else { callable(&taken, &plan) };
+        let callable = if begun.kind == RunKind::Verify { 0 } else { callable(&taken, &plan) };
         let collected = Collected { unknown, ..collected(&found, callable, None, false, (n, 0, Vec::new())) };
         told.freeze(collected);
-        if kind == RunKind::Verify {
+        if begun.kind == RunKind::Verify {
             return self.verify(told, taken);
         }
         told.wait(4_000, 40_000);
-        told.approve(by, callable, &found, None);
+        told.approve(begun.by, callable, &found, None);
         self.works(told, taken, &plan, weather)
     }
 

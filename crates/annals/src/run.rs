@@ -69,15 +69,15 @@ impl<'a> Telling<'a> {
         let mut told =
             Self { house, rng, head, now, tally: Tally::default(), hash: Sha256::new(), set: None, steps: Vec::new() };
         let opened = Event::RunOpened(Box::new(RunHead { text, ..told.head.clone() }));
-        told.order(verb, &by, bills, note, Vec::new(), vec![opened]);
+        told.order(Said { note, ..Said::new(verb, &by, bills) }, vec![opened]);
         told
     }
 
-    fn order(&mut self, verb: &str, by: &Who, n: u64, note: &str, ids: Vec<String>, events: Vec<Event>) {
-        let result = if note.is_empty() { "accepted".to_owned() } else { format!("accepted; {note}") };
+    fn order(&mut self, said: Said<'_>, events: Vec<Event>) {
         let order = CommandId(self.ulid());
-        let about = About { env: &self.house.env, head: Some(&self.head), set: self.set.as_ref() };
-        self.steps.push(ordered(self.now, order, (verb, by), n, (ids, None, result), &about, events));
+        let (env, head, set) = (&self.house.env, Some(&self.head), self.set.as_ref());
+        let about = About { at: self.now, order, env, head, set };
+        self.steps.push(ordered(said, &about, events));
     }
 
     fn ulid(&mut self) -> Ulid {
@@ -130,13 +130,13 @@ impl<'a> Telling<'a> {
         let approved = Event::RunApproved { run, by: by.clone(), hash, flags: Vec::new(), reason: None, boot: None };
         let moved = mark.map(|to| self.mark(to));
         let ids = found.iter().take(IDS).map(|bill| bill.fid.to_string()).collect();
-        self.order("approve", by, callable, "", ids, [approved].into_iter().chain(moved).collect());
+        self.order(Said { ids, ..Said::new("approve", by, callable) }, [approved].into_iter().chain(moved).collect());
     }
 
     /// An order about the run that changes nothing by itself: decline, cancel, pause.
     pub fn ordered(&mut self, verb: &str, by: &Who, events: Vec<Event>) {
         let waiting = self.tally.waiting;
-        self.order(verb, by, waiting, "", Vec::new(), events);
+        self.order(Said::new(verb, by, waiting), events);
     }
 
     /// The plan's mark moves.
@@ -272,24 +272,40 @@ fn how_it_ended(end: &RunEnd) -> String {
     }
 }
 
-/// What an order is about.
+/// What somebody orders.
+pub struct Said<'a> {
+    pub verb: &'a str,
+    pub by: &'a Who,
+    /// Bills it is about.
+    pub n: u64,
+    /// The first of them.
+    pub ids: Vec<String>,
+    pub reason: Option<&'a str>,
+    /// What is noted beside its being accepted.
+    pub note: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// An order that names no bill and gives no reason.
+    pub fn new(verb: &'a str, by: &'a Who, n: u64) -> Self {
+        Self { verb, by, n, ids: Vec::new(), reason: None, note: "" }
+    }
+}
+
+/// Which order it is, when it was given, and what about.
 pub struct About<'a> {
+    pub at: Ts,
+    pub order: CommandId,
     pub env: &'a EnvId,
     pub head: Option<&'a RunHead>,
     pub set: Option<&'a SetHash>,
 }
 
 /// An order that was carried out, as a step: the line before, the entry with the facts, the line after.
-pub fn ordered(
-    at: Ts,
-    order: CommandId,
-    (verb, by): (&str, &Who),
-    n: u64,
-    (ids, reason, result): (Vec<String>, Option<&str>, String),
-    about: &About<'_>,
-    events: Vec<Event>,
-) -> Step {
-    let head = about.head;
+pub fn ordered(said: Said<'_>, about: &About<'_>, events: Vec<Event>) -> Step {
+    let Said { verb, by, n, ids, reason, note } = said;
+    let &About { at, order, head, .. } = about;
+    let result = if note.is_empty() { "accepted".to_owned() } else { format!("accepted; {note}") };
     let deed = Deed {
         phase: Phase::Before,
         order: Some(order.to_string()),
@@ -323,8 +339,17 @@ pub fn ordered(
     Step { at, order: Some((deed, entry)), events, after: Some(after) }
 }
 
+/// How a run begins: of which kind, by whom, and when.
+#[derive(Clone, Copy)]
+pub struct Begun<'a> {
+    pub kind: RunKind,
+    pub by: &'a Who,
+    pub at: Ts,
+}
+
 /// What a run of a plan is.
-pub fn head(house: &House, plan: &Plan, kind: RunKind, by: &Who, opened: Ts, rng: &mut Rng) -> RunHead {
+pub fn head(house: &House, plan: &Plan, begun: Begun<'_>, rng: &mut Rng) -> RunHead {
+    let Begun { kind, by, at: opened } = begun;
     RunHead {
         id: RunId(ulid_at(opened, rng)),
         kind,

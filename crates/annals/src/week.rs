@@ -18,7 +18,7 @@ use super::desk::{Desk, Start};
 use super::entered::Entered;
 use super::incidents::{Incident, What};
 use super::pen::Step;
-use super::run::{About, House, ordered, ulid_at};
+use super::run::{About, Begun, House, Said, ordered, ulid_at};
 use super::weather::Weather;
 
 const REASONS: [&str; 4] =
@@ -180,10 +180,10 @@ impl Week {
         let (retry, unknown) = desk.left.to_retry();
         let mut steps = Vec::new();
         if retry.len() >= 2 {
-            steps.extend(desk.again(house, RunKind::Retry, person, at, &retry, weather));
+            steps.extend(desk.again(house, Begun { kind: RunKind::Retry, by: person, at }, &retry, weather));
         }
         if !unknown.is_empty() {
-            steps.extend(desk.again(house, RunKind::Verify, person, at, &unknown, weather));
+            steps.extend(desk.again(house, Begun { kind: RunKind::Verify, by: person, at }, &unknown, weather));
         }
         let old = desk.left.to_resolve(at);
         if !old.is_empty() {
@@ -205,12 +205,11 @@ fn resolve(house: &House, desk: &mut Desk, by: &Who, at: Ts, fids: &[u64], reaso
         .map(|fid| Event::LedgerResolved { key: desk.key(house, *fid), by: by.clone(), reason: reason.to_owned() })
         .collect();
     desk.left.resolved(fids);
-    let about = About { env: &house.env, head: None, set: None };
     let ids = fids.iter().map(u64::to_string).collect();
     let mut groups = events.chunks(GROUP).map(<[Event]>::to_vec);
-    let (order, first) = (CommandId(ulid_at(at, rng)), groups.next().unwrap_or_default());
-    let said = (ids, Some(reason), "accepted".to_owned());
-    let step = ordered(at, order, ("resolve", by), fids.len() as u64, said, &about, first);
+    let about = About { at, order: CommandId(ulid_at(at, rng)), env: &house.env, head: None, set: None };
+    let said = Said { ids, reason: Some(reason), ..Said::new("resolve", by, fids.len() as u64) };
+    let step = ordered(said, &about, groups.next().unwrap_or_default());
     let more = groups.map(|events| Step { at, events, ..Step::default() });
     std::iter::once(step).chain(more).collect()
 }

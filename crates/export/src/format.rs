@@ -9,6 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::Listing;
 use super::row::{Field, Row, date};
 use super::style::{Format, Style};
 use skydeck_core::domain::erp_status::After;
@@ -43,7 +44,8 @@ enum Form {
 
 impl Writer {
     /// Writes what stands before the rows.
-    pub fn begin(format: Format, mut out: Out, mut fields: Vec<Field>, filter: &str, style: Style) -> io::Result<Self> {
+    pub fn begin(listing: &Listing, mut out: Out, mut fields: Vec<Field>) -> io::Result<Self> {
+        let (format, style, filter) = (listing.format, &listing.style, &listing.filter.to_string());
         // A sheet has the words of the lists, and the codes for scripts at the end; or nothing but the codes.
         if format == Format::Csv && !style.codes {
             fields.extend([Field::OutcomeCode, Field::CauseCode]);
@@ -58,17 +60,17 @@ impl Writer {
             }
             Format::JsonLines => Form::JsonLines(out),
             Format::Markdown => {
-                out.write_all(about(filter, &style, markdown_safe).as_bytes())?;
+                out.write_all(about(filter, style, markdown_safe).as_bytes())?;
                 let headings: Vec<String> = fields.iter().map(|f| markdown_safe(f.heading(style.lang))).collect();
                 writeln!(out, "\n| {} |\n|{}", headings.join(" | "), " --- |".repeat(fields.len()))?;
                 Form::Markdown(out)
             }
             Format::Html => {
-                out.write_all(html_head(&fields, filter, &style).as_bytes())?;
+                out.write_all(html_head(&fields, filter, style).as_bytes())?;
                 Form::Html(out)
             }
         };
-        Ok(Self { form, fields, style, rows: 0, sums: BTreeMap::new() })
+        Ok(Self { form, fields, style: style.clone(), rows: 0, sums: BTreeMap::new() })
     }
 
     /// Zone of its dates.

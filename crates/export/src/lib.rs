@@ -91,6 +91,19 @@ impl ExportError {
     }
 }
 
+/// Which bills are listed, and how they are written.
+#[derive(Clone)]
+pub struct Listing {
+    /// Of what.
+    pub scope: Scope,
+    /// Which.
+    pub filter: Filter,
+    /// In which form.
+    pub format: Format,
+    /// In which language and zone.
+    pub style: Style,
+}
+
 /// Writes an export to its path (`~/` is the home directory). `progress` is told the rows so far.
 ///
 /// # Errors
@@ -103,8 +116,8 @@ pub async fn to_file(
 ) -> Result<Exported, ExportError> {
     let part = file::Part::begin(&wanted.path, wanted.force)?;
     let out: Box<dyn Write + Send> = Box::new(BufWriter::new(part.file()?));
-    let of = (wanted.scope, &wanted.filter, part.dir());
-    let written = write_in(link, of, wanted.format, style, out, progress).await;
+    let listing = Listing { scope: wanted.scope, filter: wanted.filter.clone(), format: wanted.format, style };
+    let written = write_in(link, listing, (out, part.dir()), progress).await;
     let rows = written.map_err(|error| match error {
         ExportError::File { error, .. } => part.fault(error),
         other => other,
@@ -120,31 +133,28 @@ pub async fn to_file(
 /// See [`ExportError`].
 pub async fn write(
     link: Arc<dyn Link>,
-    scope: Scope,
-    filter: &Filter,
-    format: Format,
-    style: Style,
+    listing: Listing,
     out: Box<dyn Write + Send>,
     progress: impl FnMut(u64) + Send,
 ) -> Result<u64, ExportError> {
-    write_in(link, (scope, filter, &std::env::temp_dir()), format, style, out, progress).await
+    write_in(link, listing, (out, &std::env::temp_dir()), progress).await
 }
 
-/// Writes an export; what is put aside on the way stands in a directory.
+/// Where an export goes, and the directory in which stands what is put aside on the way.
+type Sink<'a> = (Box<dyn Write + Send>, &'a Path);
+
 async fn write_in(
     link: Arc<dyn Link>,
-    (scope, filter, dir): (Scope, &Filter, &Path),
-    format: Format,
-    style: Style,
-    out: Box<dyn Write + Send>,
+    listing: Listing,
+    sink_of: Sink<'_>,
     progress: impl FnMut(u64) + Send,
 ) -> Result<u64, ExportError> {
-    let said = filter.to_string();
-    match (format, scope) {
+    let (scope, filter) = (listing.scope, &listing.filter);
+    match (listing.format, scope) {
         // Lines for programs have each bill's own columns; those of one run are known before its bills.
         (Format::JsonLines, _) => {
-            let writer = format::Writer::begin(format, out, Field::all(scope, &[], Others::default()), &said, style)
-                .map_err(sink)?;
+            let fields = Field::all(scope, &[], Others::default());
+            let writer = format::Writer::begin(&listing, sink_of.0, fields).map_err(sink)?;
             paged(link, (scope, filter), writer, progress).await
         }
         (_, Scope::Run(run)) => {
@@ -152,12 +162,10 @@ async fn write_in(
             let operation = others(&*link, scope, filter).await?;
             let made = operation && makes(&*link, scope, filter).await?;
             let fields = Field::all(scope, &labels, Others { operation, made });
-            let writer = format::Writer::begin(format, out, fields, &said, style).map_err(sink)?;
+            let writer = format::Writer::begin(&listing, sink_of.0, fields).map_err(sink)?;
             paged(link, (scope, filter), writer, progress).await
         }
-        (_, Scope::Ledger | Scope::History) => {
-            listed::write(link, (scope, filter, dir), format, style, out, progress).await
-        }
+        (_, Scope::Ledger | Scope::History) => listed::write(link, listing, sink_of, progress).await,
     }
 }
 

@@ -3,49 +3,36 @@
 //! Invariant: the heading stands before the first bill, and is of all of them: they are read once, and put aside meanwhile.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use skydeck_core::domain::filter::Filter;
-use skydeck_core::domain::query::Scope;
 use skydeck_core::domain::run::BillRow;
 use skydeck_engine::api::Link;
 
 use super::format::Writer;
 use super::report::gather::{Gathered, How, gather};
 use super::row::{Field, Others, Row};
-use super::style::{Format, Style};
-use super::{ExportError, sink};
+use super::{ExportError, Listing, Sink, sink};
 
 /// Writes the list.
 pub(super) async fn write(
     link: Arc<dyn Link>,
-    (scope, filter, dir): (Scope, &Filter, &Path),
-    format: Format,
-    style: Style,
-    out: Box<dyn Write + Send>,
+    listing: Listing,
+    (out, dir): Sink<'_>,
     mut progress: impl FnMut(u64) + Send,
 ) -> Result<u64, ExportError> {
     let how = How { by_cause: false, dir: dir.to_owned(), last: None };
-    let gathered = gather(&link, (scope, filter), how, sink).await?;
+    let gathered = gather(&link, (listing.scope, &listing.filter), how, sink).await?;
     progress(gathered.total);
-    let said = filter.to_string();
-    let writing = tokio::task::spawn_blocking(move || write_all(gathered, scope, (format, &said), style, out));
+    let writing = tokio::task::spawn_blocking(move || write_all(gathered, &listing, out));
     writing.await.map_err(std::io::Error::other).and_then(|written| written).map_err(sink)
 }
 
-fn write_all(
-    mut gathered: Gathered,
-    scope: Scope,
-    (format, said): (Format, &str),
-    style: Style,
-    out: Box<dyn Write + Send>,
-) -> std::io::Result<u64> {
+fn write_all(mut gathered: Gathered, listing: &Listing, out: Box<dyn Write + Send>) -> std::io::Result<u64> {
     let (labels, places) = labels(&gathered);
     let operation = gathered.groups.iter().any(|group| group.others);
     let made = gathered.groups.iter().any(|group| group.made);
-    let zone = style.zone.clone();
-    let mut writer = Writer::begin(format, out, Field::all(scope, &labels, Others { operation, made }), said, style)?;
+    let zone = &listing.style.zone;
+    let mut writer = Writer::begin(listing, out, Field::all(listing.scope, &labels, Others { operation, made }))?;
     for group in &mut gathered.groups {
         group.each(|head, bill| {
             let place = places.get(head).map_or(&[][..], Vec::as_slice);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::http::HttpTransport;
 use super::reach::Reach;
-use super::transport::{CallKind, Transport as _};
+use super::transport::{CallKind, Post, Transport as _};
 use super::wire::{LONGEST_ID, text_of};
 
 const SERVICE: &str = "Kingdee.BOS.ServiceFacade.ServicesStub.Account.AccountService.GetDataCenterList";
@@ -59,7 +59,7 @@ pub async fn data_centres(url: &str, allow_plain_http: bool) -> Vec<DataCentre> 
     let (Ok(address), Ok(transport)) = (reach.address(), transport) else { return Vec::new() };
     let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
     let path = address.service_path(SERVICE);
-    let asked = transport.post(&path, headers, b"{}".to_vec(), CallKind::SignIn);
+    let asked = transport.post(Post { path: &path, headers, body: b"{}".to_vec(), kind: CallKind::SignIn });
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(reply)) if reply.status == 200 => read(&reply.body),
         Ok(Ok(_) | Err(_)) | Err(_) => Vec::new(),

@@ -11,15 +11,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 
-use super::classify::{Ask, Judged, Mode, Names, judge_write, query_fault, read_query, transport_fault};
+use super::classify::{Ask, Judged, Mode, Names, Reading, judge_write, query_fault, read_query, transport_fault};
 use super::columns::{Layout, fold, keyset, literal};
 use super::config::{Address, ClientConfig, ConfigError, SignIn};
 use super::http::HttpTransport;
 use super::refusals::Refusals;
 use super::request::{MAX_LIMIT, Query, request};
 use super::session::Session;
-use super::transport::{CallKind, HttpReply, Transport, TransportFault};
-use super::wire::query_body;
+use super::transport::{CallKind, HttpReply, Post, Transport, TransportFault};
+use super::wire::{BillQuery, query_body};
 use super::{evidence, redact, sign};
 use skydeck_core::domain::bill::Found;
 use skydeck_core::domain::cause::CauseTable;
@@ -137,19 +137,18 @@ impl KingdeeErp {
         if self.config.sign_in.is_signed() { Mode::Signed } else { Mode::Login }
     }
 
-    /// One POST within the limit of a call.
-    pub(super) async fn post(
-        &self,
-        service: &str,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        kind: CallKind,
-    ) -> Result<HttpReply, TransportFault> {
-        let path = self.address.service_path(service);
+    /// How an answer to this client is read.
+    pub(super) fn reading<'a>(&'a self, ask: Ask<'a>) -> Reading<'a> {
+        Reading { causes: &self.causes, mode: self.mode(), ask }
+    }
+
+    /// One POST to a service within the limit of a call.
+    pub(super) async fn post(&self, post: Post<'_>) -> Result<HttpReply, TransportFault> {
+        let path = self.address.service_path(post.path);
         let limit = self.config.reach.timeout;
         let begun = self.clock.mono();
-        let redactor = redact::for_call(&self.redactor, &headers);
-        match tokio::time::timeout(limit, self.transport.post(&path, headers, body, kind)).await {
+        let redactor = redact::for_call(&self.redactor, &post.headers);
+        match tokio::time::timeout(limit, self.transport.post(Post { path: &path, ..post })).await {
             Ok(answer) => {
                 let answer = redact::answer(&redactor, answer);
                 // A slow answer may have been dated when the server began with it.
@@ -174,7 +173,7 @@ impl KingdeeErp {
         ];
         headers.extend(self.signature(&service));
         headers.extend(self.session.headers());
-        let answer = self.post(&service, headers, body, kind).await;
+        let answer = self.post(Post { path: &service, headers, body, kind }).await;
         if let Ok(reply) = &answer {
             self.session.refresh(generation, reply);
         }
@@ -209,21 +208,16 @@ impl KingdeeErp {
     }
 
     /// One ExecuteBillQuery, as it is; the reply too, where one came.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request, each of its own type")]
     pub(super) async fn query(
         &self,
-        form: &FormId,
-        columns: &[String],
-        filter: &str,
-        id_path: &str,
-        limit: u32,
+        query: BillQuery<'_>,
         kind: CallKind,
         ask: Ask<'_>,
     ) -> (Option<HttpReply>, Result<Vec<Vec<String>>, Fault>) {
-        let body = query_body(form, columns, filter, id_path, limit);
+        let body = query_body(query);
         let answer = self.call("ExecuteBillQuery", body.clone(), kind).await;
         let rows = match &answer {
-            Ok(reply) => read_query(reply, columns.len(), &self.causes, self.mode(), ask),
+            Ok(reply) => read_query(reply, query.columns.len(), self.reading(ask)),
             Err(fault) => Err(transport_fault(fault, ask)),
         };
         let rows = rows.map_err(|fault| {
@@ -239,8 +233,9 @@ impl KingdeeErp {
         let what = format!("{} of {}", query.what, query.form);
         let ask = Ask { what: &what, server: &server };
         let once = || async {
-            let kind = query.kind;
-            self.query(query.form, layout.columns(), &query.filter, query.id_path, query.limit, kind, ask).await.1
+            let &Query { form, id_path, limit, .. } = query;
+            let asked = BillQuery { form, columns: layout.columns(), filter: &query.filter, id_path, limit };
+            self.query(asked, query.kind, ask).await.1
         };
         let generation = self.ready().await?;
         let first = match once().await {

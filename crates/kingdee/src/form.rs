@@ -16,7 +16,7 @@ impl KingdeeErp {
         let once = || async {
             let body = json!({"data": {"FormId": form.as_str()}}).to_string().into_bytes();
             match self.call("QueryBusinessInfo", body, CallKind::Read).await {
-                Ok(reply) => read_form(&reply, &self.causes, self.mode(), ask),
+                Ok(reply) => read_form(&reply, self.reading(ask)),
                 Err(fault) => Err(transport_fault(&fault, ask)),
             }
         };

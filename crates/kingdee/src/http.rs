@@ -14,7 +14,7 @@ use secrecy::ExposeSecret as _;
 
 use super::config::{Address, ConfigError, Reach, is_loopback};
 use super::tls;
-use super::transport::{CallKind, HttpReply, Transport, TransportFault, chain};
+use super::transport::{CallKind, HttpReply, Post, Transport, TransportFault, chain};
 
 /// Headers whose values never appear in a debug print of the client.
 pub(super) const SENSITIVE: [&str; 5] =
@@ -105,13 +105,7 @@ fn proxy(reach: &Reach) -> Result<Option<Proxy>, ConfigError> {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn post(
-        &self,
-        path: &str,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        kind: CallKind,
-    ) -> Result<HttpReply, TransportFault> {
+    async fn post(&self, Post { path, headers, body, kind }: Post<'_>) -> Result<HttpReply, TransportFault> {
         let (client, limit) = match kind {
             CallKind::Read => (&self.pooled, self.max_query_body),
             CallKind::Status => (&self.fresh, self.max_query_body),

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 use super::classify::{Ask, Mode, transport_fault};
 use super::client::KingdeeErp;
 use super::session::{Generation, set_cookie};
-use super::transport::{CallKind, HttpReply};
-use super::wire::{LoginReply, login_body};
+use super::transport::{CallKind, HttpReply, Post};
+use super::wire::{BillQuery, LoginReply, login_body};
 use skydeck_core::domain::ids::FormId;
 use skydeck_core::text::{REDACTED, SHORTEST_SECRET};
 use skydeck_engine::ports::{Fault, FaultKind, Greeting};
@@ -72,7 +72,7 @@ impl KingdeeErp {
         };
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         let service = format!("{AUTH}{service}");
-        let answer = self.post(&service, headers, body.to_vec(), CallKind::SignIn).await;
+        let answer = self.post(Post { path: &service, headers, body: body.to_vec(), kind: CallKind::SignIn }).await;
         let outcome = match &answer {
             Err(fault) => Err(transport_fault(fault, ask)),
             Ok(reply) => self.welcome(reply, ask),
@@ -182,7 +182,8 @@ impl KingdeeErp {
         let columns = ["FCODE".to_owned()];
         let form = FormId::new("BD_Currency");
         let filter = "FNUMBER='PRE001'";
-        let (reply, rows) = self.query(&form, &columns, filter, "FCODE", 1, CallKind::Status, ask).await;
+        let asked = BillQuery { form: &form, columns: &columns, filter, id_path: "FCODE", limit: 1 };
+        let (reply, rows) = self.query(asked, CallKind::Status, ask).await;
         let mut notes = Vec::new();
         match rows {
             Ok(_) => {}

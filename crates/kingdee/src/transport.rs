@@ -81,18 +81,25 @@ pub enum TransportFault {
     },
 }
 
+/// One POST.
+#[derive(Clone, Debug)]
+pub struct Post<'a> {
+    /// Where it goes, from the server's root.
+    pub path: &'a str,
+    /// What it carries.
+    pub headers: Vec<(String, String)>,
+    /// What it says.
+    pub body: Vec<u8>,
+    /// What the call is for.
+    pub kind: CallKind,
+}
+
 /// The network, or something in its place.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends one POST to `path` (from the server's root) exactly once and reads the whole answer. Redirects are not
+    /// Sends one POST exactly once and reads the whole answer. Redirects are not
     /// followed. The caller sets the time limit by dropping the future.
-    async fn post(
-        &self,
-        path: &str,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-        kind: CallKind,
-    ) -> Result<HttpReply, TransportFault>;
+    async fn post(&self, post: Post<'_>) -> Result<HttpReply, TransportFault>;
 }
 
 /// An error with its causes, in one line.

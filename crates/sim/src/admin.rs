@@ -14,6 +14,7 @@ use super::faults::FaultPlan;
 use super::form::{self, FORMS};
 use super::reply::{Reply, RequestParts};
 use super::state::State;
+use super::states::Moved;
 use super::table::{Bill, DELETED, status_text};
 use super::value::{parse_time, time_text};
 use super::world::{World, form_id};
@@ -248,13 +249,13 @@ impl World {
             match text.as_bytes() {
                 [] => {}
                 [letter] if letters.contains(letter) && FORMS.get(form).is_some_and(|form| form.has(state)) => {
-                    self.outside(form, id, state, *letter, &who);
+                    self.outside(form, id, Moved { state, to: *letter, by: &who });
                 }
                 _ => return Err(format!("unknown {name} {text:?}")),
             }
         }
         if data.flag("delete", false) {
-            self.outside(form, id, State::Document, DELETED, &who);
+            self.outside(form, id, Moved { state: State::Document, to: DELETED, by: &who });
         }
         Ok(self.bill_json(form, id))
     }

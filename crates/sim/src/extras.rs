@@ -64,7 +64,7 @@ impl World {
         file.bytes.extend_from_slice(&part);
         self.files.bytes += part.len();
         let done = if data.flag("IsLast", true) { vec![json!({"Id": file.id, "DIndex": 0})] } else { Vec::new() };
-        let mut reply = status_envelope(true, &[], &done, &[], 0);
+        let mut reply = status_envelope(&[], &done, &[], 0);
         if let Some(Json::Object(result)) = reply.get_mut("Result") {
             result.insert("FileId".to_owned(), json!(id));
             result.insert("Message".to_owned(), json!(""));
@@ -78,7 +78,7 @@ impl World {
         let Some(file) = self.files.by_id.get(&id) else { return failure(&texts::no_id(&id)) };
         let start = usize::try_from(data.number("StartIndex")).unwrap_or(0).min(file.bytes.len());
         let end = (start + PART).min(file.bytes.len());
-        let mut reply = status_envelope(true, &[], &[], &[], 0);
+        let mut reply = status_envelope(&[], &[], &[], 0);
         if let Some(Json::Object(result)) = reply.get_mut("Result") {
             let part = STANDARD.encode(file.bytes.get(start..end).unwrap_or(&[]));
             for (key, value) in [
@@ -103,7 +103,7 @@ impl World {
         };
         self.files.messages += sent as u64;
         // invented: the shape of the reply
-        status_envelope(true, &[], &[], &[], 0)
+        status_envelope(&[], &[], &[], 0)
     }
 
     /// QueryGroupInfo: the groups of a form of base data.
@@ -124,7 +124,7 @@ impl World {
         let groups = rows.map(|row| {
             json!({"Id": row.id, "Number": row.number, "Name": [{"Key": 2052, "Value": row.name}], "ParentId": 0})
         });
-        let mut reply = status_envelope(true, &[], &[], &[], 0);
+        let mut reply = status_envelope(&[], &[], &[], 0);
         if let Some(Json::Object(result)) = reply.get_mut("Result") {
             result.insert("NeedReturnData".to_owned(), groups.collect());
         }
@@ -206,7 +206,7 @@ impl World {
                 }
             }
         }
-        status_envelope(errors.is_empty(), &errors, &done, &[], if done.is_empty() { code } else { 0 })
+        status_envelope(&errors, &done, &[], if done.is_empty() { code } else { 0 })
     }
 
     // invented: which bills can be taken apart, where they are cut, the texts

@@ -12,6 +12,7 @@ use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
 use super::service::Service;
 use super::state::State;
+use super::states::Moved;
 use super::table::{Bill, DELETED, status_text};
 use super::texts;
 use super::value::time_text;
@@ -114,21 +115,14 @@ impl Operation {
     }
 
     /// What hinders it beyond states and locks. Only what posts a bill, or takes that back, meets stock, credit and periods.
-    fn hindered(
-        self,
-        trouble: &Trouble,
-        status: u8,
-        number: &str,
-        form: &str,
-        day: &str,
-        data: &Data,
-    ) -> Result<(), Refusal> {
+    fn hindered(self, trouble: &Trouble, met: &Met<'_>, data: &Data) -> Result<(), Refusal> {
+        let &Met { status, number, form, .. } = met;
         let submitted = self == Self::Audit && status == b'B';
         if submitted && trouble.workflow && data.flag("IsVerifyProcInst", true) {
             return Err(texts::workflow(number, form));
         }
         if trouble.closed && (submitted || (self == Self::UnAudit && status == b'C')) {
-            return Err(texts::closed_period(number, form, day));
+            return Err(texts::closed_period(number, form, &met.day()));
         }
         if submitted && trouble.credit {
             return Err(texts::credit(number, form));
@@ -144,7 +138,8 @@ impl Operation {
     }
 
     /// The letter its state has after, from the document status and the letter before; or why not.
-    fn after(self, status: u8, letter: u8, workflow: bool, number: &str, form: &str) -> Result<u8, Refusal> {
+    fn after(self, met: &Met<'_>, workflow: bool) -> Result<u8, Refusal> {
+        let &Met { status, letter, number, form, .. } = met;
         let wrong = |rule| Err(texts::wrong_status(number, form, rule));
         match (self, status) {
             (Self::Submit, b'Z' | b'A' | b'D') => Ok(b'B'),
@@ -174,6 +169,34 @@ impl Operation {
     }
 }
 
+/// A bill as an operation meets it.
+struct Met<'a> {
+    number: &'a str,
+    /// Name of its form.
+    form: &'a str,
+    status: u8,
+    /// The letter of the state that the operation moves.
+    letter: u8,
+    date: i64,
+}
+
+impl Met<'_> {
+    /// The day it is dated.
+    fn day(&self) -> String {
+        let mut text = time_text(self.date);
+        text.truncate(10);
+        text
+    }
+}
+
+/// A call for an operation over the bills that its data name.
+#[derive(Clone, Copy)]
+pub(super) struct Ordered<'a> {
+    pub operation: Operation,
+    pub data: &'a Data,
+    pub caller: Caller,
+}
+
 /// Who calls, and how the call is spoilt.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
@@ -191,20 +214,15 @@ pub struct Caller {
 
 impl World {
     /// One operation over the bills a data object names.
-    pub(super) fn operate(&mut self, operation: Operation, form_id: &str, data: &Data, caller: Caller) -> Json {
-        match self.try_operate(operation, form_id, data, caller) {
+    pub(super) fn operate(&mut self, ordered: Ordered<'_>, form_id: &str) -> Json {
+        match self.try_operate(ordered, form_id) {
             Ok(json) => json,
             Err(refusal) => failure(&refusal),
         }
     }
 
-    fn try_operate(
-        &mut self,
-        operation: Operation,
-        form_id: &str,
-        data: &Data,
-        caller: Caller,
-    ) -> Result<Json, Refusal> {
+    fn try_operate(&mut self, ordered: Ordered<'_>, form_id: &str) -> Result<Json, Refusal> {
+        let Ordered { operation, data, caller } = ordered;
         let form = form::find(form_id).ok_or_else(|| texts::no_form(form_id))?;
         let name = FORMS.get(form).map_or("", |f| f.name.as_str());
         if !FORMS.get(form).is_some_and(|f| f.has(operation.state())) {
@@ -220,7 +238,7 @@ impl World {
         let (mut errors, mut done, mut said) = (Vec::new(), Vec::new(), Vec::new());
         let mut first_code = 0;
         for (index, id) in ids.into_iter().enumerate() {
-            match self.apply(operation, form, id, data, caller) {
+            match self.apply(ordered, form, id) {
                 Ok(side) => {
                     let number = self.number(form, id);
                     done.push(json!({"Id": id, "Number": number, "DIndex": index}));
@@ -241,7 +259,7 @@ impl World {
         // A mixed answer was recorded with MsgCode 0 (docs/design/wire.md#batches); a pure failure carries the code
         // of its error.
         let code = if done.is_empty() { first_code } else { 0 };
-        Ok(status_envelope(errors.is_empty(), &errors, &done, &said, code))
+        Ok(status_envelope(&errors, &done, &said, code))
     }
 
     /// The bills named, in the server's own order: by id. Ids win over numbers
@@ -274,18 +292,12 @@ impl World {
     }
 
     /// One bill, recorded whether done or refused. On success the words about a side effect, if any.
-    pub(super) fn apply(
-        &mut self,
-        operation: Operation,
-        form: usize,
-        id: u32,
-        data: &Data,
-        caller: Caller,
-    ) -> Result<Option<String>, Refusal> {
+    pub(super) fn apply(&mut self, ordered: Ordered<'_>, form: usize, id: u32) -> Result<Option<String>, Refusal> {
+        let Ordered { operation, caller, .. } = ordered;
         let number = self.number(form, id);
         let state = operation.state();
         let before = self.letter(form, id, state);
-        let verdict = self.judge(operation, form, id, &number, data, caller);
+        let verdict = self.judge(ordered, (form, id), &number);
         let after = match &verdict {
             // Nothing is recorded: nothing happened.
             Ok(_) if caller.hollow => return Ok(None),
@@ -294,9 +306,11 @@ impl World {
         };
         let user = self.config.users.get(caller.user).map(|u| u.name.clone()).unwrap_or_default();
         if verdict.is_ok() {
-            self.set_state(form, id, state, after, &user);
+            self.move_state(form, id, Moved { state, to: after, by: &user });
         }
-        let number = self.numbered_now(operation, form, id, number, verdict.is_ok());
+        // invented: that submitting numbers a draft
+        let is_submitted = verdict.is_ok() && operation == Operation::Submit;
+        let number = if is_submitted && number.is_empty() { self.number_draft(form, id) } else { number };
         self.note(Applied {
             seq: 0,
             at_ms: self.now_ms,
@@ -315,14 +329,12 @@ impl World {
         Ok((operation == Operation::Audit && form == 0).then(|| self.receivable(id, &user, caller.call)).flatten())
     }
 
-    /// The number of a bill; a draft that has none gets it when it is submitted.
-    fn numbered_now(&mut self, operation: Operation, form: usize, id: u32, number: String, done: bool) -> String {
-        // invented: that submitting numbers a draft
-        if !done || operation != Operation::Submit || !number.is_empty() {
-            return number;
-        }
+    /// Gives a draft the number that it has not; base data get none.
+    fn number_draft(&mut self, form: usize, id: u32) -> String {
         let masters = &self.masters;
-        let Some(table) = self.tables.get_mut(form).filter(|table| !table.form().base_data) else { return number };
+        let Some(table) = self.tables.get_mut(form).filter(|table| !table.form().base_data) else {
+            return String::new();
+        };
         let number = table.free_number(masters);
         table.give(id, &number);
         number
@@ -331,12 +343,9 @@ impl World {
     /// What the server says to one bill: the letter its state has after, or why not.
     fn judge(
         &mut self,
-        operation: Operation,
-        form: usize,
-        id: u32,
+        Ordered { operation, data, caller }: Ordered<'_>,
+        (form, id): (usize, u32),
         number: &str,
-        data: &Data,
-        caller: Caller,
     ) -> Result<u8, Refusal> {
         let name = FORMS.get(form).map_or("", |f| f.name.as_str());
         let Some(bill) = self.tables.get(form).and_then(|t| t.get(i64::from(id))) else {
@@ -348,9 +357,10 @@ impl World {
         if caller.stale {
             return Err(texts::stale(number, name));
         }
-        let (status, letter, day) = (bill.status, bill.letter(operation.state()), time_text(bill.date));
+        let letter = bill.letter(operation.state());
+        let met = Met { number, form: name, status: bill.status, letter, date: bill.date };
         let Some(trouble) = self.troubles.get_mut(&(form, id)) else {
-            return operation.after(status, letter, false, number, name);
+            return operation.after(&met, false);
         };
         if let Some(lock) = &mut trouble.lock {
             let over = lock.until_ms.is_some_and(|until| self.now_ms >= until) || lock.tries == Some(0);
@@ -362,8 +372,8 @@ impl World {
                 return Err(refusal);
             }
         }
-        operation.hindered(trouble, status, number, name, day.get(..10).unwrap_or(&day), data)?;
-        operation.after(status, letter, trouble.workflow, number, name)
+        operation.hindered(trouble, &met, data)?;
+        operation.after(&met, trouble.workflow)
     }
 
     /// Whether the user's organisations cover the bill's.

@@ -74,18 +74,11 @@ impl World {
             code = refusals.first().map_or(code, |refusal| refusal.code);
             errors.extend(refusals.iter().map(|refusal| error(refusal, index)));
         }
-        let status = |errors: &[Json], done: &[Json]| {
-            status_envelope(errors.is_empty(), errors, done, &[], if done.is_empty() { code } else { 0 })
-        };
+        let status =
+            |errors: &[Json], done: &[Json]| status_envelope(errors, done, &[], if done.is_empty() { code } else { 0 });
         let mut reply = status(&errors, &done);
         // What the conversion said stands beside what saving the new bills said [VENDOR].
-        let said = status_envelope(
-            unconverted.is_empty(),
-            &unconverted,
-            &[],
-            &[],
-            if unconverted.is_empty() { 0 } else { code },
-        );
+        let said = status_envelope(&unconverted, &[], &[], if unconverted.is_empty() { 0 } else { code });
         if let (Some(Json::Object(result)), Some(said)) =
             (reply.get_mut("Result"), said.pointer("/Result/ResponseStatus"))
         {

@@ -135,7 +135,6 @@ impl Refusal {
 /// A failure of the whole call: one error, `ErrorCode` 500 (docs/design/wire.md#answers).
 pub fn failure(refusal: &Refusal) -> Json {
     status_envelope(
-        false,
         &[json!({"FieldName": refusal.field, "Message": refusal.message, "DIndex": 0})],
         &[],
         &[],
@@ -143,13 +142,14 @@ pub fn failure(refusal: &Refusal) -> Json {
     )
 }
 
-/// `{"Result":{"ResponseStatus":{…}}}`; `ErrorCode` stands only on failure (docs/design/wire.md#answers).
-pub fn status_envelope(ok: bool, errors: &[Json], done: &[Json], said: &[Json], code: i64) -> Json {
+/// `{"Result":{"ResponseStatus":{…}}}`; a success where there is no error, and `ErrorCode` only where there is one (docs/design/wire.md#answers).
+pub fn status_envelope(errors: &[Json], done: &[Json], said: &[Json], code: i64) -> Json {
     let mut status = serde_json::Map::new();
-    if !ok {
+    let is_success = errors.is_empty();
+    if !is_success {
         status.insert("ErrorCode".to_owned(), json!(500));
     }
-    status.insert("IsSuccess".to_owned(), json!(ok));
+    status.insert("IsSuccess".to_owned(), json!(is_success));
     status.insert("Errors".to_owned(), json!(errors));
     status.insert("SuccessEntitys".to_owned(), json!(done));
     status.insert("SuccessMessages".to_owned(), json!(said));

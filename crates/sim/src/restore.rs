@@ -15,6 +15,7 @@ use super::kept::MAKING;
 use super::record::Applied;
 use super::reply::{Reply, RequestParts};
 use super::state::State;
+use super::states::Moved;
 use super::world::World;
 
 /// Verbs that leave a bill in the state the line says.
@@ -137,7 +138,7 @@ impl World {
                 self.keys.outcome(form, text("number"), true);
             }
         } else if applied && letter("after").is_ascii() {
-            self.set_state(form, id, state, letter("after") as u8, &user);
+            self.move_state(form, id, Moved { state, to: letter("after") as u8, by: &user });
         }
         if *verb != "Outside" {
             // The line proves that a call arrived. One that came to nothing left no line, and is forgotten.

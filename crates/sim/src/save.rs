@@ -11,7 +11,7 @@ use super::form::{self, Col, FORMS, Form};
 use super::kind::Kind;
 use super::masters::Master;
 use super::model::{Filler, Options, materialised, text};
-use super::operate::{Caller, Operation};
+use super::operate::{Caller, Operation, Ordered};
 use super::record::Applied;
 use super::reply::{Refusal, failure, status_envelope};
 use super::settings::{FormSettings, Numbering};
@@ -112,8 +112,7 @@ impl World {
         if !done.is_empty() {
             self.remember(packet);
         }
-        let mut reply =
-            status_envelope(errors.is_empty(), &errors, &done, &said, if done.is_empty() { code } else { 0 });
+        let mut reply = status_envelope(&errors, &done, &said, if done.is_empty() { code } else { 0 });
         if let (Some(Json::Object(result)), Some(first)) = (reply.get_mut("Result"), done.first()) {
             if verb != "BatchSave" {
                 result.insert("Id".to_owned(), first.get("Id").cloned().unwrap_or(Json::Null));
@@ -304,7 +303,8 @@ impl World {
         }
         // The bill stays saved whatever comes of these; the answer does not tell which step refused.
         for operation in [Operation::Submit, Operation::Audit] {
-            let side = self.apply(operation, call.form, id, &call.data, call.caller).map_err(one)?;
+            let ordered = Ordered { operation, data: &call.data, caller: call.caller };
+            let side = self.apply(ordered, call.form, id).map_err(one)?;
             said.extend(side);
         }
         Ok(said)

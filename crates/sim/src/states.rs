@@ -10,9 +10,17 @@ use super::state::State;
 use super::table::NOBODY;
 use super::world::World;
 
+/// How a state of a row moves: to which letter, and by whom.
+#[derive(Clone, Copy)]
+pub(super) struct Moved<'a> {
+    pub state: State,
+    pub to: u8,
+    pub by: &'a str,
+}
+
 impl World {
-    /// Moves one state of a row to a letter and keeps the columns that follow from it true.
-    pub(super) fn set_state(&mut self, form: usize, id: u32, state: State, letter: u8, user: &str) {
+    /// Moves one state of a row and keeps the columns that follow from it true.
+    pub(super) fn move_state(&mut self, form: usize, id: u32, Moved { state, to: letter, by: user }: Moved<'_>) {
         let at = self.local_seconds();
         let who = self.masters.position(Kind::User, user).map_or(NOBODY, |p| p as u8);
         let moved = state == State::Document && matches!(letter, b'C' | b'D');
@@ -32,10 +40,11 @@ impl World {
     }
 
     /// Somebody else moves a state of a row.
-    pub(super) fn outside(&mut self, form: usize, id: u32, state: State, letter: u8, who: &str) {
+    pub(super) fn outside(&mut self, form: usize, id: u32, moved: Moved<'_>) {
+        let Moved { state, to: letter, by: who } = moved;
         let before = self.letter(form, id, state);
         let number = self.number(form, id);
-        self.set_state(form, id, state, letter, who);
+        self.move_state(form, id, moved);
         self.note(Applied {
             seq: 0,
             at_ms: self.now_ms,
@@ -62,7 +71,7 @@ impl World {
         };
         let known = FORMS.get(form).is_some_and(|form| form.has(state));
         if known && self.letter(form, id, state) == done {
-            self.outside(form, id, state, undone, "王芳");
+            self.outside(form, id, Moved { state, to: undone, by: "王芳" });
         }
     }
 

@@ -16,7 +16,7 @@ use super::form::{self, FORMS};
 use super::made::Keys;
 use super::masters::Masters;
 use super::named::operands;
-use super::operate::{Caller, Operation};
+use super::operate::{Caller, Operation, Ordered};
 use super::parking::{Parking, Progress};
 use super::query::{self, Source};
 use super::record::{Applied, Record};
@@ -26,6 +26,7 @@ use super::service::{Route, Service, route};
 use super::session::{self, Gate, Ids, Sessions};
 use super::settings::Settings;
 use super::state::State;
+use super::states::Moved;
 use super::table::{DELETED, Table};
 use super::tally::Tally;
 use super::{login, parking, spoil, texts, view};
@@ -289,7 +290,7 @@ impl World {
         let made = lines.filter(|line| line.refused.is_none() && line.before == '-');
         let made: Vec<(usize, u32)> = made.map(|line| (line.form, line.id)).collect();
         for (form, id) in made {
-            self.outside(form, id, State::Document, DELETED, "王芳");
+            self.outside(form, id, Moved { state: State::Document, to: DELETED, by: "王芳" });
         }
     }
 
@@ -371,7 +372,7 @@ impl World {
             | Service::Delete
             | Service::ExecuteOperation
             | Service::WorkflowAudit => match Operation::of(service, params, &data) {
-                Some(operation) => self.operate(operation, &form_id, &data, caller),
+                Some(operation) => self.operate(Ordered { operation, data: &data, caller }, &form_id),
                 None => failure(&texts::no_operation()),
             },
             Service::Save => self.save("Save", &form_id, &data, caller),

@@ -17,7 +17,7 @@ use skydeck::engine::ports::Erp;
 use skydeck::erp::KingdeeErp;
 use skydeck::erp::config::{ClientConfig, SignIn};
 use skydeck::erp::refusals::Refusals;
-use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
+use skydeck::erp::transport::{HttpReply, Post, Transport, TransportFault};
 
 /// A server that counts sign-ins and other calls, and refuses sign-ins for as long as it is told to.
 #[derive(Default)]
@@ -37,13 +37,7 @@ impl Door {
 
 #[async_trait]
 impl Transport for Door {
-    async fn post(
-        &self,
-        path: &str,
-        _: Vec<(String, String)>,
-        body: Vec<u8>,
-        _: CallKind,
-    ) -> Result<HttpReply, TransportFault> {
+    async fn post(&self, Post { path, body, .. }: Post<'_>) -> Result<HttpReply, TransportFault> {
         let login = path.contains("ValidateUser");
         self.sign_ins.fetch_add(u32::from(login), Ordering::SeqCst);
         self.calls.fetch_add(u32::from(!login), Ordering::SeqCst);

@@ -12,7 +12,7 @@ use skydeck::domain::run::Flag;
 use skydeck::domain::step::{Verb, Verdict};
 use skydeck::engine::ports::{Erp, FaultKind, WriteToken};
 use skydeck::erp::KingdeeErp;
-use skydeck::erp::transport::{CallKind, HttpReply, Transport, TransportFault};
+use skydeck::erp::transport::{CallKind, HttpReply, Post, Transport, TransportFault};
 
 fn no_such_field(name: &str) -> String {
     format!(
@@ -205,13 +205,7 @@ struct Hole(Mutex<Vec<Vec<(String, String)>>>);
 
 #[async_trait]
 impl Transport for Hole {
-    async fn post(
-        &self,
-        path: &str,
-        headers: Vec<(String, String)>,
-        _body: Vec<u8>,
-        kind: CallKind,
-    ) -> Result<HttpReply, TransportFault> {
+    async fn post(&self, Post { path, headers, kind, .. }: Post<'_>) -> Result<HttpReply, TransportFault> {
         assert_eq!(kind, CallKind::Write);
         assert_eq!(path, "/k3cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.Audit.common.kdsvc");
         self.0.lock().unwrap().push(headers);

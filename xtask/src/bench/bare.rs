@@ -21,7 +21,7 @@ use skydeck::engine::ports::{Erp, PageQuery};
 use skydeck::erp::config::{Address, SignIn};
 use skydeck::erp::http::HttpTransport;
 use skydeck::erp::sign;
-use skydeck::erp::transport::{CallKind, Transport};
+use skydeck::erp::transport::{CallKind, Post, Transport};
 use skydeck::erp::wire::{Operation, write_body};
 use skydeck::exit::Stop;
 
@@ -174,7 +174,7 @@ impl Caller {
         let ids: Vec<&Fid> = fids.iter().collect();
         let body = write_body(&Verb::Audit, &self.plan.target.form, &ids, &self.plan.target.options, &[]);
         let path = self.address.service_path(&service);
-        let reply = self.transport.post(&path, headers, body, CallKind::Write).await;
+        let reply = self.transport.post(Post { path: &path, headers, body, kind: CallKind::Write }).await;
         let reply = reply.map_err(|e| Stop::usage(format!("the bare loop: {e}")))?;
         let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         match answer.pointer("/Result/ResponseStatus/IsSuccess").and_then(serde_json::Value::as_bool) {

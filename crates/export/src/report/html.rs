@@ -7,7 +7,8 @@ use std::io::{self, BufWriter, Write};
 
 use skydeck_core::text::html_safe;
 
-use super::columns::{Cell, Columns};
+use super::Contents;
+use super::columns::Cell;
 use super::gather::Gathered;
 use super::summary::Summary;
 use crate::style::Style;
@@ -20,13 +21,8 @@ th{background:#eee}td{overflow-wrap:anywhere}td.n{text-align:right}td.d{white-sp
 tr{break-inside:avoid}h2{break-after:avoid}a{color:inherit;text-decoration:none}}";
 
 /// Writes the page.
-pub(super) fn write(
-    gathered: &mut Gathered,
-    summary: &Summary,
-    columns: &[Columns],
-    style: &Style,
-    out: File,
-) -> io::Result<()> {
+pub(super) fn write(gathered: &mut Gathered, contents: &Contents<'_>, out: File) -> io::Result<()> {
+    let Contents { summary, columns, style } = contents;
     let mut out = BufWriter::new(out);
     begin(&mut out, summary, style)?;
     let heads = gathered.heads.clone();

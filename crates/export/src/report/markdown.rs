@@ -8,22 +8,16 @@ use std::io::{self, BufWriter, Write};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::text::markdown_safe;
 
-use super::columns::{Cell, Columns};
+use super::Contents;
+use super::columns::Cell;
 use super::gather::Gathered;
-use super::summary::Summary;
-use crate::style::Style;
 
 /// Bills of a cause that are named.
 const NAMED: u64 = 20;
 
 /// Writes the text.
-pub(super) fn write(
-    gathered: &mut Gathered,
-    summary: &Summary,
-    columns: &[Columns],
-    style: &Style,
-    out: File,
-) -> io::Result<()> {
+pub(super) fn write(gathered: &mut Gathered, contents: &Contents<'_>, out: File) -> io::Result<()> {
+    let Contents { summary, columns, style } = contents;
     let (lang, mut out) = (style.lang, BufWriter::new(out));
     writeln!(out, "# {}\n", summary.title)?;
     let about: Vec<String> = summary

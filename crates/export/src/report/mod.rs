@@ -116,8 +116,9 @@ pub async fn to_file(
     let (bills, groups) = (gathered.total, gathered.groups.len());
     let seen = Seen::of(&gathered, style.now);
     let (wanted, out) = (wanted.clone(), part.file()?);
-    let writing =
-        tokio::task::spawn_blocking(move || write(gathered, (&wanted, run.as_ref()), last.as_ref(), &style, out));
+    let writing = tokio::task::spawn_blocking(move || {
+        write(gathered, About { wanted: &wanted, run: run.as_ref(), last: last.as_ref(), style: &style }, out)
+    });
     let written = writing.await.map_err(std::io::Error::other).and_then(|written| written);
     written.map_err(|error| part.fault(error))?;
     // Syncing waits for the disk, too.
@@ -125,20 +126,35 @@ pub async fn to_file(
     Ok(Reported { bills, groups, path, seen })
 }
 
-fn write(
-    mut gathered: Gathered,
-    (wanted, run): (&Report, Option<&RunRow>),
-    last: Option<&Seen>,
-    style: &Style,
-    out: File,
-) -> std::io::Result<()> {
-    let summary = Summary::of(&gathered, wanted, run, last, style);
-    let last = last.map(|last| last.at);
+/// What a report is of, and how it is written.
+#[derive(Clone, Copy)]
+struct About<'a> {
+    wanted: &'a Report,
+    /// The run it is of, where it is of one.
+    run: Option<&'a RunRow>,
+    /// What the last one of the same looked like.
+    last: Option<&'a Seen>,
+    style: &'a Style,
+}
+
+/// What the writers of all forms put down, beside the bills.
+struct Contents<'a> {
+    summary: Summary,
+    /// Of each group.
+    columns: Vec<Columns>,
+    style: &'a Style,
+}
+
+fn write(mut gathered: Gathered, about: About<'_>, out: File) -> std::io::Result<()> {
+    let summary = Summary::of(&gathered, about);
+    let About { wanted, style, .. } = about;
+    let last = about.last.map(|last| last.at);
     let columns = |group: &Group| Columns::of(wanted.scope, (&gathered.heads, group), wanted.codes, last);
     let columns: Vec<Columns> = gathered.groups.iter().map(columns).collect();
+    let contents = Contents { summary, columns, style };
     match wanted.form {
-        Form::Xlsx => xlsx::write(&mut gathered, &summary, &columns, style, out),
-        Form::Html => html::write(&mut gathered, &summary, &columns, style, out),
-        Form::Markdown => markdown::write(&mut gathered, &summary, &columns, style, out),
+        Form::Xlsx => xlsx::write(&mut gathered, &contents, out),
+        Form::Html => html::write(&mut gathered, &contents, out),
+        Form::Markdown => markdown::write(&mut gathered, &contents, out),
     }
 }

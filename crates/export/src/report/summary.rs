@@ -11,7 +11,7 @@ use skydeck_core::domain::run::RunRow;
 
 use super::columns::local;
 use super::gather::Gathered;
-use super::{Report, Seen};
+use super::{About, Report};
 use crate::row::date;
 use crate::style::Style;
 
@@ -60,7 +60,7 @@ impl Change {
 }
 
 impl Summary {
-    pub fn of(gathered: &Gathered, wanted: &Report, run: Option<&RunRow>, last: Option<&Seen>, style: &Style) -> Self {
+    pub fn of(gathered: &Gathered, About { wanted, run, last, style }: About<'_>) -> Self {
         let lines = gathered.groups.iter().map(|group| {
             let (advice, who) = group.advice(style).unwrap_or_default();
             let was = last.map(|last| last.groups.get(&group.code()).copied().unwrap_or(0));

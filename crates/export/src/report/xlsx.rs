@@ -13,6 +13,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, Url, Workbook, Workshe
 
 use skydeck_core::text::show;
 
+use super::Contents;
 use super::columns::{Cell, Column, Columns};
 use super::gather::{Gathered, Group};
 use super::summary::Summary;
@@ -28,13 +29,8 @@ const TEXT: usize = 32_000;
 const NAME: usize = 31;
 
 /// Writes the workbook.
-pub(super) fn write(
-    gathered: &mut Gathered,
-    summary: &Summary,
-    columns: &[Columns],
-    style: &Style,
-    out: File,
-) -> io::Result<()> {
+pub(super) fn write(gathered: &mut Gathered, contents: &Contents<'_>, out: File) -> io::Result<()> {
+    let Contents { summary, columns, style } = contents;
     let mut book = Book::begin(style, ROWS)?;
     let heads = gathered.heads.clone();
     for ((group, line), columns) in gathered.groups.iter_mut().zip(&summary.lines).zip(columns) {
@@ -292,7 +288,7 @@ mod tests {
     use skydeck_core::domain::time::Ts;
 
     use super::super::gather::How;
-    use super::super::{Form, Report};
+    use super::super::{About, Form, Report};
     use super::*;
 
     fn style() -> Style {
@@ -328,7 +324,7 @@ mod tests {
             force: false,
             codes: false,
         };
-        let summary = Summary::of(&gathered, &report, None, None, &style);
+        let summary = Summary::of(&gathered, About { wanted: &report, run: None, last: None, style: &style });
         let columns = Columns::of(Scope::Ledger, (&gathered.heads, &gathered.groups[0]), false, None);
         let mut book = Book::begin(&style, 5).unwrap();
         let heads = gathered.heads.clone();

@@ -4,13 +4,12 @@
 
 use serde_json::Value;
 
-use super::read::{http_fault, refused, session, worded};
+use super::is_text_401;
+use super::read::{Reading, http_fault, refused, session, worded};
 use super::session::Loss;
-use super::{Ask, Mode, is_text_401};
 use crate::transport::HttpReply;
 use crate::wire::{Envelope, Reason, WireError, text_of};
 use skydeck_core::domain::bounds::{self, head};
-use skydeck_core::domain::cause::CauseTable;
 use skydeck_engine::ports::{Fault, FaultKind, FormField, FormInfo};
 
 /// Most fields and operations that are taken of one form; those of Kingdee's own have some hundreds.
@@ -23,10 +22,11 @@ const BY_HAND: &str = "Fields can be named by hand all the same";
 const WHICH: &str = "Check the id of the business object, and whether this user may see it";
 
 /// Reads what a form is made of.
-pub fn read_form(reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Result<FormInfo, Fault> {
+pub fn read_form(reply: &HttpReply, reading: Reading<'_>) -> Result<FormInfo, Fault> {
+    let Reading { mode, ask, .. } = reading;
     if reply.status != 200 {
         let text = String::from_utf8_lossy(&reply.body);
-        return Err(worded(&text, causes, mode, ask).unwrap_or_else(|| http_fault(reply, mode, ask)));
+        return Err(worded(&text, reading).unwrap_or_else(|| http_fault(reply, mode, ask)));
     }
     if is_text_401(&reply.body) {
         return Err(session(mode, Loss::Told, "the answer is a text that begins with 401", ask));
@@ -34,7 +34,7 @@ pub fn read_form(reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_
     if let Ok(status) = Envelope::read(&reply.body)
         && !status.is_success()
     {
-        let fault = refused(&status, reply, causes, mode, ask);
+        let fault = refused(&status, reply, reading);
         let said = status.errors.iter().map(Reason::message).find(|said| !said.is_empty());
         return Err(match (&fault.kind, said) {
             // No plan is at fault: there is none yet.
@@ -112,7 +112,9 @@ fn is_key(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Ask, Mode};
     use super::*;
+    use skydeck_core::domain::cause::CauseTable;
 
     fn reply(status: u16, body: &str) -> HttpReply {
         HttpReply { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
@@ -121,7 +123,7 @@ mod tests {
     fn read(status: u16, body: &str) -> Result<FormInfo, Fault> {
         let causes = CauseTable::default();
         let ask = Ask { what: "form description of SAL_OUTSTOCK", server: "http://x" };
-        read_form(&reply(status, body), &causes, Mode::Login, ask)
+        read_form(&reply(status, body), Reading { causes: &causes, mode: Mode::Login, ask })
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod session;
 mod write;
 
 pub use form::read_form;
-pub use read::{Ask, http_fault, query_fault, read_query, transport_fault};
+pub use read::{Ask, Reading, http_fault, query_fault, read_query, transport_fault};
 pub use write::{Judged, Names, judge_write};
 
 /// How calls are authenticated, as far as it decides what "session lost" means (docs/design/wire.md#who-is-calling).

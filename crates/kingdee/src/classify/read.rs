@@ -22,6 +22,17 @@ pub struct Ask<'a> {
     pub server: &'a str,
 }
 
+/// How the answer to a reading call is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// What refusals mean.
+    pub causes: &'a CauseTable,
+    /// How calls say who is calling.
+    pub mode: Mode,
+    /// What was asked.
+    pub ask: Ask<'a>,
+}
+
 impl Ask<'_> {
     /// A fault with a message of one form: what failed where, why, and what to do next.
     pub fn fault(&self, kind: FaultKind, why: &str, next: &str) -> Fault {
@@ -67,25 +78,20 @@ pub fn transport_fault(fault: &TransportFault, ask: Ask<'_>) -> Fault {
 }
 
 /// Reads a query's answer, every row with `width` cells.
-pub fn read_query(
-    reply: &HttpReply,
-    width: usize,
-    causes: &CauseTable,
-    mode: Mode,
-    ask: Ask<'_>,
-) -> Result<Vec<Vec<String>>, Fault> {
+pub fn read_query(reply: &HttpReply, width: usize, reading: Reading<'_>) -> Result<Vec<Vec<String>>, Fault> {
+    let Reading { mode, ask, .. } = reading;
     if reply.status != 200 {
         let text = String::from_utf8_lossy(&reply.body);
-        return Err(worded(&text, causes, mode, ask).unwrap_or_else(|| http_fault(reply, mode, ask)));
+        return Err(worded(&text, reading).unwrap_or_else(|| http_fault(reply, mode, ask)));
     }
     match read_rows(&reply.body, width) {
         Ok(QueryAnswer::Rows(rows)) => Ok(rows),
-        Ok(QueryAnswer::Refused(status)) => Err(refused(&status, reply, causes, mode, ask)),
+        Ok(QueryAnswer::Refused(status)) => Err(refused(&status, reply, reading)),
         Err(_) if is_text_401(&reply.body) => {
             Err(session(mode, Loss::Told, "the answer is a text that begins with 401", ask))
         }
         Err(WireError(why)) => {
-            let said = words_of(&reply.body).and_then(|words| worded(&words, causes, mode, ask));
+            let said = words_of(&reply.body).and_then(|words| worded(&words, reading));
             Err(said.unwrap_or_else(|| ask.unreadable(&format!("the answer cannot be read: {why}"), &reply.body)))
         }
     }
@@ -110,15 +116,15 @@ fn is_filter_fault(words: &str) -> bool {
 }
 
 /// What words mean that came without the form of an answer, where they mean anything to us.
-pub(super) fn worded(words: &str, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Option<Fault> {
+pub(super) fn worded(words: &str, reading: Reading<'_>) -> Option<Fault> {
     if words.trim_start().starts_with('<') {
         return None;
     }
     let said = excerpt(words, 200);
     if let Some(loss) = loss_in(words) {
-        return Some(session(mode, loss, &said, ask));
+        return Some(session(reading.mode, loss, &said, reading.ask));
     }
-    is_filter_fault(words).then(|| no(None, Cause::new(known::PARAMETER), &said, causes, ask))
+    is_filter_fault(words).then(|| no(None, Cause::new(known::PARAMETER), &said, reading))
 }
 
 /// The fault of a reply that is no success in HTTP's terms.
@@ -152,7 +158,8 @@ pub(super) fn session(mode: Mode, loss: Loss, why: &str, ask: Ask<'_>) -> Fault 
     ask.fault(FaultKind::SessionLost, why, "Sign in again")
 }
 
-pub(super) fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, mode: Mode, ask: Ask<'_>) -> Fault {
+pub(super) fn refused(status: &Status, reply: &HttpReply, reading: Reading<'_>) -> Fault {
+    let Reading { causes, mode, ask } = reading;
     let code = status.msg_code();
     let first = status.errors.iter().find(|e| !e.message().is_empty());
     let said = first.map_or("", Reason::message);
@@ -167,17 +174,18 @@ pub(super) fn refused(status: &Status, reply: &HttpReply, causes: &CauseTable, m
     } else {
         causes.classify(code, first.and_then(Reason::field), said)
     };
-    let mut fault = no(code, cause, said, causes, ask);
+    let mut fault = no(code, cause, said, reading);
     fault.retry_after = reply.retry_after();
     fault
 }
 
 /// A refusal of a known class.
-fn no(code: Option<i64>, cause: Cause, said: &str, causes: &CauseTable, ask: Ask<'_>) -> Fault {
-    let next = causes.info(&cause).map_or_else(|| "Read the message".to_owned(), |info| capital(&info.advice_en));
+fn no(code: Option<i64>, cause: Cause, said: &str, reading: Reading<'_>) -> Fault {
+    let next =
+        reading.causes.info(&cause).map_or_else(|| "Read the message".to_owned(), |info| capital(&info.advice_en));
     let code_text = code.map_or_else(|| "no MsgCode".to_owned(), |code| format!("MsgCode {code}"));
     let why = format!("{} ({code_text})", if said.is_empty() { "refused without a word" } else { said });
-    ask.fault(FaultKind::Refused { msg_code: code, cause }, &why, &next)
+    reading.ask.fault(FaultKind::Refused { msg_code: code, cause }, &why, &next)
 }
 
 /// For callers that find fault with rows: a wrong id, a missing order.

@@ -53,13 +53,13 @@ pub fn judge_write(
     causes: &CauseTable,
     (mode, names): (Mode, Names),
 ) -> Judged {
-    let all = All { asked };
+    let call = Call { asked, causes, mode, names };
     let judged = match answer {
-        Err(fault) => all.of_fault(fault),
-        Ok(reply) if reply.status != 200 => all.of_status(reply, mode),
+        Err(fault) => call.of_fault(fault),
+        Ok(reply) if reply.status != 200 => call.of_status(reply),
         Ok(reply) => match Envelope::read(&reply.body) {
-            Ok(status) => judge(&status, reply, asked, causes, (mode, names)),
-            Err(why) => all.of_other_shape(&reply.body, mode, &why.to_string()),
+            Ok(status) => call.judge(&status, reply),
+            Err(why) => call.of_other_shape(&reply.body, &why.to_string()),
         },
     };
     judged.bounded()
@@ -84,12 +84,16 @@ impl Judged {
     }
 }
 
-/// The same verdict for every bill of the call.
-struct All<'a> {
+/// The call whose answer is judged.
+struct Call<'a> {
     asked: &'a [(Fid, String)],
+    causes: &'a CauseTable,
+    mode: Mode,
+    names: Names,
 }
 
-impl All<'_> {
+impl Call<'_> {
+    /// The same verdict for every bill of the call.
     fn each(&self, verdict: &Verdict, alarm: Option<Alarm>) -> Judged {
         let verdicts = self.asked.iter().map(|(fid, _)| (fid.clone(), verdict.clone())).collect();
         Judged { verdicts, alarm, ..Judged::default() }
@@ -110,17 +114,17 @@ impl All<'_> {
         }
     }
 
-    fn of_status(&self, reply: &HttpReply, mode: Mode) -> Judged {
+    fn of_status(&self, reply: &HttpReply) -> Judged {
         let text = String::from_utf8_lossy(&reply.body);
         let detail = format!("HTTP {}: {}", reply.status, excerpt(&text, 200));
         if let Some(loss) = loss_in(&text).filter(|_| !text.trim_start().starts_with('<')) {
-            return self.session_lost(mode, loss, &detail);
+            return self.session_lost(loss, &detail);
         }
         let mut judged = self.unknown(UnknownWhy::HttpStatus(reply.status), &detail);
         judged.alarm = match reply.status {
             429 => Some(Alarm::SlowDown(reply.retry_after())),
             503 => reply.retry_after().map(|wish| Alarm::SlowDown(Some(wish))),
-            401 => Some(session_alarm(mode, Loss::Told, &detail)),
+            401 => Some(session_alarm(self.mode, Loss::Told, &detail)),
             _ if text.contains(super::read::WRONG_ACCOUNT_SET) => Some(Alarm::Credentials(detail)),
             _ => None,
         };
@@ -128,21 +132,21 @@ impl All<'_> {
     }
 
     /// An answer without the form of one: nothing proves that the call was not executed; its words are kept.
-    fn of_other_shape(&self, body: &[u8], mode: Mode, why: &str) -> Judged {
+    fn of_other_shape(&self, body: &[u8], why: &str) -> Judged {
         if is_text_401(body) {
-            return self.session_lost(mode, Loss::Told, "the answer is a text that begins with 401");
+            return self.session_lost(Loss::Told, "the answer is a text that begins with 401");
         }
         // The form in which a query is refused.
         if let Ok(QueryAnswer::Refused(status)) = read_rows(body, usize::MAX) {
             let words = words_in(&status);
             return match loss_of(&status) {
-                Some(loss) => self.session_lost(mode, loss, &words),
+                Some(loss) => self.session_lost(loss, &words),
                 None => self.unknown(UnknownWhy::Unreadable, &with_words("the answer is that of a query", &words)),
             };
         }
         let words = words_of(body).unwrap_or_default();
         match loss_in(&words) {
-            Some(loss) => self.session_lost(mode, loss, &words),
+            Some(loss) => self.session_lost(loss, &words),
             None => {
                 self.unknown(UnknownWhy::Unreadable, &with_words(&format!("the answer cannot be read: {why}"), &words))
             }
@@ -150,9 +154,77 @@ impl All<'_> {
     }
 
     /// An answer that says "who are you?": nothing proves that the call was not executed.
-    fn session_lost(&self, mode: Mode, loss: Loss, detail: &str) -> Judged {
-        let alarm = session_alarm(mode, loss, detail);
+    fn session_lost(&self, loss: Loss, detail: &str) -> Judged {
+        let alarm = session_alarm(self.mode, loss, detail);
         self.each(&Verdict::Unknown(UnknownWhy::SessionLost, detail.to_owned()), Some(alarm))
+    }
+
+    /// Judges a readable answer.
+    fn judge(&self, status: &Status, reply: &HttpReply) -> Judged {
+        let &Call { asked, causes, names, .. } = self;
+        let makes = names.are_made();
+        if !status.is_success()
+            && status.entities.is_empty()
+            && let Some(loss) = loss_of(status)
+        {
+            return self.of_session_loss(status, loss);
+        }
+        let words = words_in(status);
+        if let Some(contradiction) = contradiction(status) {
+            return self.unknown(UnknownWhy::Unreadable, &with_words(contradiction, &words));
+        }
+        let tally = match Seating::sort(status, asked, makes) {
+            Ok(tally) => tally,
+            // A conversion that made several: a look tells what they hold of the record.
+            Err(several) if names == Names::Pushed => {
+                return self.unknown(UnknownWhy::NotNamed, &with_words(&format!("the answer names {several}"), &words));
+            }
+            // A bill was made under a number that was not sent: which of those asked it is, nobody can tell.
+            Err(stranger) if makes => {
+                let detail = with_words(&format!("the answer names {stranger}, which was not sent"), &words);
+                return self.unknown(UnknownWhy::KeyNotHonoured, &detail);
+            }
+            Err(stranger) => {
+                let detail = with_words(&format!("the answer names {stranger}, which was not asked"), &words);
+                return self.each(&Verdict::Unknown(UnknownWhy::WrongIds, detail), Some(Alarm::WrongIds));
+            }
+        };
+        if !status.is_success() && tally.seats.iter().all(|seat| seat.done && seat.errors.is_empty()) {
+            let why = "IsSuccess is false, yet every bill stands among the successes";
+            return self.unknown(UnknownWhy::Unreadable, &with_words(why, &words));
+        }
+        let code = status.msg_code();
+        let verdicts: Vec<(Fid, Verdict)> = asked
+            .iter()
+            .zip(&tally.seats)
+            .map(|((fid, _), seat)| (fid.clone(), seat.verdict(code, causes, &tally.unplaced)))
+            .collect();
+        let limited =
+            verdicts.iter().any(|(_, v)| matches!(v, Verdict::Rejected(f) if f.cause.as_str() == "call_limit"));
+        let made = asked.iter().zip(&tally.seats).filter_map(|((fid, _), seat)| {
+            let (id, no) = seat.made.clone()?;
+            Some((fid.clone(), id, no))
+        });
+        Judged {
+            made: made.collect(),
+            alarm: (limited || code == Some(14)).then(|| Alarm::SlowDown(reply.retry_after())),
+            side: status.messages.iter().map(|m| m.message().to_owned()).filter(|m| !m.is_empty()).collect(),
+            verdicts,
+        }
+    }
+
+    fn of_session_loss(&self, status: &Status, loss: Loss) -> Judged {
+        let message = words_in(status);
+        if !loss.refuses(self.mode) {
+            return self.session_lost(loss, &message);
+        }
+        let failure = Failure {
+            cause: Cause::new(known::CREDENTIALS),
+            msg_code: status.msg_code(),
+            field: None,
+            message: message.clone(),
+        };
+        self.each(&Verdict::Rejected(failure), Some(Alarm::Credentials(message)))
     }
 }
 
@@ -172,80 +244,6 @@ fn words_in(status: &Status) -> String {
 
 fn joined<'a>(errors: impl Iterator<Item = &'a Reason>) -> String {
     errors.map(Reason::message).filter(|said| !said.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-/// Judges a readable answer.
-fn judge(
-    status: &Status,
-    reply: &HttpReply,
-    asked: &[(Fid, String)],
-    causes: &CauseTable,
-    (mode, names): (Mode, Names),
-) -> Judged {
-    let all = All { asked };
-    let makes = names.are_made();
-    if !status.is_success()
-        && status.entities.is_empty()
-        && let Some(loss) = loss_of(status)
-    {
-        return of_session_loss(status, asked, mode, loss);
-    }
-    let words = words_in(status);
-    if let Some(contradiction) = contradiction(status) {
-        return all.unknown(UnknownWhy::Unreadable, &with_words(contradiction, &words));
-    }
-    let tally = match Seating::sort(status, asked, makes) {
-        Ok(tally) => tally,
-        // A conversion that made several: a look tells what they hold of the record.
-        Err(several) if names == Names::Pushed => {
-            return all.unknown(UnknownWhy::NotNamed, &with_words(&format!("the answer names {several}"), &words));
-        }
-        // A bill was made under a number that was not sent: which of those asked it is, nobody can tell.
-        Err(stranger) if makes => {
-            let detail = with_words(&format!("the answer names {stranger}, which was not sent"), &words);
-            return all.unknown(UnknownWhy::KeyNotHonoured, &detail);
-        }
-        Err(stranger) => {
-            let detail = with_words(&format!("the answer names {stranger}, which was not asked"), &words);
-            return all.each(&Verdict::Unknown(UnknownWhy::WrongIds, detail), Some(Alarm::WrongIds));
-        }
-    };
-    if !status.is_success() && tally.seats.iter().all(|seat| seat.done && seat.errors.is_empty()) {
-        let why = "IsSuccess is false, yet every bill stands among the successes";
-        return all.unknown(UnknownWhy::Unreadable, &with_words(why, &words));
-    }
-    let code = status.msg_code();
-    let verdicts: Vec<(Fid, Verdict)> = asked
-        .iter()
-        .zip(&tally.seats)
-        .map(|((fid, _), seat)| (fid.clone(), seat.verdict(code, causes, &tally.unplaced)))
-        .collect();
-    let limited = verdicts.iter().any(|(_, v)| matches!(v, Verdict::Rejected(f) if f.cause.as_str() == "call_limit"));
-    let made = asked.iter().zip(&tally.seats).filter_map(|((fid, _), seat)| {
-        let (id, no) = seat.made.clone()?;
-        Some((fid.clone(), id, no))
-    });
-    Judged {
-        made: made.collect(),
-        alarm: (limited || code == Some(14)).then(|| Alarm::SlowDown(reply.retry_after())),
-        side: status.messages.iter().map(|m| m.message().to_owned()).filter(|m| !m.is_empty()).collect(),
-        verdicts,
-    }
-}
-
-fn of_session_loss(status: &Status, asked: &[(Fid, String)], mode: Mode, loss: Loss) -> Judged {
-    let message = words_in(status);
-    let all = All { asked };
-    if !loss.refuses(mode) {
-        return all.session_lost(mode, loss, &message);
-    }
-    let failure = Failure {
-        cause: Cause::new(known::CREDENTIALS),
-        msg_code: status.msg_code(),
-        field: None,
-        message: message.clone(),
-    };
-    all.each(&Verdict::Rejected(failure), Some(Alarm::Credentials(message)))
 }
 
 /// What no honest answer says.

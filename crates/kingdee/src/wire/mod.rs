@@ -11,7 +11,7 @@ mod scalar;
 pub use envelope::{Entity, Envelope, Reason, Status};
 pub(crate) use login::LONGEST_ID;
 pub use login::{LoginReply, login_body};
-pub use request::{Operation, push_body, query_body, save_body, write_body};
+pub use request::{BillQuery, Operation, push_body, query_body, save_body, write_body};
 pub use rows::{QueryAnswer, read_rows};
 pub use scalar::{cell_text, date_of};
 

@@ -26,8 +26,23 @@ struct QueryData<'a> {
     sub_system_id: &'static str,
 }
 
+/// What `ExecuteBillQuery` is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct BillQuery<'a> {
+    /// Rows of which form.
+    pub form: &'a FormId,
+    /// Which of its fields.
+    pub columns: &'a [String],
+    /// Which rows, in the server's language of filters.
+    pub filter: &'a str,
+    /// The field they are ordered by.
+    pub id_path: &'a str,
+    /// Rows at most.
+    pub limit: u32,
+}
+
 /// Body of `ExecuteBillQuery`: always from row 0 without a top bound, ordered by id; the filter does the paging.
-pub fn query_body(form: &FormId, columns: &[String], filter: &str, id_path: &str, limit: u32) -> Vec<u8> {
+pub fn query_body(BillQuery { form, columns, filter, id_path, limit }: BillQuery<'_>) -> Vec<u8> {
     let data = QueryData {
         form_id: form.as_str(),
         field_keys: columns.join(","),
@@ -228,7 +243,9 @@ mod tests {
 
     #[test]
     fn a_query_starts_at_row_zero_and_is_ordered_by_id() {
-        let body = query_body(&FormId::new("F"), &["FID".to_owned(), "FBillNo".to_owned()], "FID > 7", "FID", 2000);
+        let (form, columns) = (FormId::new("F"), ["FID".to_owned(), "FBillNo".to_owned()]);
+        let (filter, id_path) = ("FID > 7", "FID");
+        let body = query_body(BillQuery { form: &form, columns: &columns, filter, id_path, limit: 2000 });
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"data":{"FormId":"F","FieldKeys":"FID,FBillNo","FilterString":"FID > 7","OrderString":"FID ASC","TopRowCount":0,"StartRow":0,"Limit":2000,"SubSystemId":""}}"#
