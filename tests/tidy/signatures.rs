@@ -11,7 +11,24 @@ const MOST: usize = 4;
 
 /// A room, how many of its functions have more parameters than that, and how many are lent a struct of ours to change. The
 /// numbers only fall.
-const ROOMS: [(&str, usize, usize); 1] = [("crates/engine/src", 7, 6)];
+const ROOMS: [(&str, usize, usize); 16] = [
+    ("crates/annals/src", 15, 12),
+    ("crates/console/src", 30, 197),
+    ("crates/core/src", 2, 0),
+    ("crates/engine/src", 7, 6),
+    ("crates/export/src", 2, 4),
+    ("crates/forecast/src", 6, 0),
+    ("crates/http/src", 0, 2),
+    ("crates/ipc/src", 1, 0),
+    ("crates/kingdee/src", 5, 0),
+    ("crates/plan/src", 11, 109),
+    ("crates/sim/src", 19, 13),
+    ("crates/store-postgres/src", 1, 3),
+    ("crates/store-testkit/src", 1, 3),
+    ("crates/store/src", 11, 65),
+    ("crates/term/src", 0, 0),
+    ("src", 19, 15),
+];
 
 /// Functions of a file by name: those with many parameters, and those that change what another has.
 #[derive(Default)]
@@ -98,6 +115,15 @@ fn no_more_functions_ask_for_much_or_change_what_another_has() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_room_has_its_numbers() {
+    let crates = std::fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().file_name());
+    let rooms: BTreeSet<String> = crates.map(|name| format!("crates/{}/src", name.display())).collect();
+    let named: BTreeSet<String> =
+        ROOMS.iter().map(|(room, _, _)| (*room).to_owned()).filter(|room| room != "src").collect();
+    assert_eq!(rooms, named);
 }
 
 #[test]
