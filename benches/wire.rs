@@ -131,6 +131,7 @@ fn match_a_row(bencher: Bencher<'_, '_>, filter: &str) {
         made: None,
         untold: false,
         resolved_before: None,
+        will: None,
     };
     let about = About { names: &names, labels: &[], opened: Ts(1_795_441_920_000), by: None, head: None, state: None };
     bencher.bench_local(|| black_box(&filter).matches(&row, &about, Ts(1_795_541_920_000)));

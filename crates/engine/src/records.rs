@@ -42,6 +42,7 @@ impl JsonRecord {
             looked: None,
             body: None,
             outside: false,
+            will: None,
             absent: false,
             probe: None,
         }

@@ -183,7 +183,7 @@ impl Site {
                 let said = causes.iter().map(|(id, label)| (label.clone(), id.clone()));
                 of(&format!("{key}:"), said.chain(causes.iter().cloned()).collect())
             }
-            Some((key @ ("status" | "outcome"), _)) => of(&format!("{key}:"), words_of(|word| word.is_ascii())),
+            Some((key @ ("status" | "outcome"), _)) => of(&format!("{key}:"), words_of(str::is_ascii)),
             Some((key @ ("结果" | "处理结果"), _)) => of(&format!("{key}:"), words_of(|word| !word.is_ascii())),
             Some((key @ ("date" | "ran" | "since"), _)) => of(&format!("{key}:"), days(Language::En)),
             Some((key @ ("日期" | "运行时间" | "首次"), _)) => of(&format!("{key}:"), days(Language::Zh)),

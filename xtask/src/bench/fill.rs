@@ -158,6 +158,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         absent_first: Vec::new(),
         unknown: 0,
         clock: None,
+        will: Vec::new(),
     };
     let approved = Event::RunApproved { run: run_id(n), by: who, hash, flags: Vec::new(), reason: None, boot: None };
     store.append(vec![Event::RunCollected { run: run_id(n), collected }, approved].into()).await.map(|_| ())
@@ -182,6 +183,7 @@ fn found(fid: u64, rng: &mut Rng) -> Found {
         probe: None,
         absent: false,
         outside: false,
+        will: None,
         body: None,
         looked: None,
         lines: Vec::new(),

@@ -82,6 +82,7 @@ pub async fn run(
         logging: boot::Logging::off(),
         raise: skydeck::store::local::Raise::Plain,
         lang: skydeck::domain::language::Language::En,
+        ahead: (skydeck::engine::Calendar::china().clone(), skydeck::config::forecast::FALSE_ALARMS),
     };
     let booted = Booted::start(setup, |_| {}).await?;
     probe::forget_peak();

@@ -248,7 +248,7 @@ fn entering(
     rng: &mut Rng,
 ) -> Vec<i64> {
     let saturday = day.weekday() == Weekday::Sat && !is_workday(day) && !is_holiday(day);
-    let alone = saturday && day.iso_week().week() % 2 == 0;
+    let alone = saturday && day.iso_week().week().is_multiple_of(2);
     if !is_workday(day) && !alone {
         return Vec::new();
     }

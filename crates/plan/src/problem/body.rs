@@ -192,23 +192,53 @@ mod tests {
     fn is_listed(fault: &BodyFault) -> bool {
         use BodyFault as B;
         match fault {
-            B::Missing { .. } | B::NotWhole { .. } | B::NotDecimal { .. } | B::Digits { .. } | B::NotTruth { .. } => {
-                true
-            }
-            B::NotJson { .. } | B::NotPairs { .. } | B::NotOneValue { .. } | B::Unquoted { .. } => true,
-            B::NoKey { .. } | B::KeyTooLong { .. } | B::KeySign { .. } | B::TooLarge { .. } | B::TooManyRows { .. } => {
-                true
-            }
-            B::NoRow { .. } | B::SeveralRows { .. } | B::NoRecord { .. } | B::SeveralRecords { .. } => true,
-            B::OddId { .. } => true,
+            B::Missing { .. }
+            | B::NotWhole { .. }
+            | B::NotDecimal { .. }
+            | B::Digits { .. }
+            | B::NotTruth { .. }
+            | B::NotJson { .. }
+            | B::NotPairs { .. }
+            | B::NotOneValue { .. }
+            | B::Unquoted { .. }
+            | B::NoKey { .. }
+            | B::KeyTooLong { .. }
+            | B::KeySign { .. }
+            | B::TooLarge { .. }
+            | B::TooManyRows { .. }
+            | B::NoRow { .. }
+            | B::SeveralRows { .. }
+            | B::NoRecord { .. }
+            | B::SeveralRecords { .. }
+            | B::OddId { .. } => true,
             B::Function { why, .. } => {
                 use FunctionFault as F;
                 match why {
-                    F::AfterTheEnd { .. } | F::Null | F::Fraction | F::NumberTooLarge { .. } | F::Sign { .. } => true,
-                    F::Backslash | F::OpenQuote | F::Missing { .. } | F::TooDeep | F::EndsEarly => true,
-                    F::NoValue { .. } | F::NoThen | F::NoEnd | F::Unknown { .. } | F::NoCondition { .. } => true,
-                    F::OutOfRange | F::Reckoning | F::Collation { .. } | F::TextOrder | F::MixedKinds => true,
-                    F::Locate | F::NoMoment { .. } | F::NoDate { .. } | F::Endless | F::Arguments { .. } => true,
+                    F::AfterTheEnd { .. }
+                    | F::Null
+                    | F::Fraction
+                    | F::NumberTooLarge { .. }
+                    | F::Sign { .. }
+                    | F::Backslash
+                    | F::OpenQuote
+                    | F::Missing { .. }
+                    | F::TooDeep
+                    | F::EndsEarly
+                    | F::NoValue { .. }
+                    | F::NoThen
+                    | F::NoEnd
+                    | F::Unknown { .. }
+                    | F::NoCondition { .. }
+                    | F::OutOfRange
+                    | F::Reckoning
+                    | F::Collation { .. }
+                    | F::TextOrder
+                    | F::MixedKinds
+                    | F::Locate
+                    | F::NoMoment { .. }
+                    | F::NoDate { .. }
+                    | F::Endless
+                    | F::Arguments { .. } => true,
                 }
             }
         }
