@@ -15,8 +15,8 @@ use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
 use super::{
-    approval, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man, output, plans,
-    serve, setup, slips, upgrade, write,
+    approval, bill, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man, output,
+    plans, serve, setup, slips, upgrade, write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -483,7 +483,7 @@ async fn read(context: &Context, booted: &Booted, verb: Verb) -> Result<Exit, St
     match verb {
         Verb::Ledger(args) => bills::ledger(link, &out, &args).await,
         Verb::History(args) => history::history(link, &out, &args).await,
-        Verb::Bill(args) => bills::bill(link, &out, &args).await,
+        Verb::Bill(args) => bill::bill(link, &out, &args).await,
         Verb::Export(args) => super::files::export(booted, &out, &args).await,
         Verb::Report(args) => super::files::report(booted, &out, &args).await,
         Verb::Handover(args) => super::files::handover(booted, &out, &args).await,

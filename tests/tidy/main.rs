@@ -272,7 +272,7 @@ fn a_citation_that_leads_nowhere_would_be_noticed() {
 
 /// The readers of facts that name the events they know one by one: column of the table, and their files.
 const READERS: [(&str, &[&str]); 4] = [
-    ("bill's life", &["crates/console/src/ui/panes/bill_lines.rs", "src/cli/bills.rs"]),
+    ("bill's life", &["crates/console/src/ui/panes/bill_lines.rs", "src/cli/bill.rs"]),
     ("past", &["crates/engine/src/bill_history.rs"]),
     ("alerts", &["src/host/alerts/watch.rs"]),
     ("account", &["crates/store/src/account/mod.rs"]),
@@ -346,7 +346,7 @@ const FACT_READERS: [(&str, &str); 19] = [
     ("crates/engine/src/bill_history.rs", "what the calls for one bill came to"),
     ("crates/console/src/ui/overlays/mod.rs", "who answered a question first"),
     ("crates/console/src/ui/panes/bill_lines.rs", "words for a bill's life"),
-    ("src/cli/bills.rs", "words for a bill's life"),
+    ("src/cli/bill.rs", "words for a bill's life"),
     ("src/cli/complete/values.rs", "bill numbers that a shell is offered"),
     ("src/cli/follow.rs", "when a run is worth another look"),
     ("src/cli/json.rs", "a line for each outcome"),
