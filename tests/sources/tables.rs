@@ -34,6 +34,13 @@ fn a_missing_row_refuses_its_records_by_table_key_and_value_and_a_changed_table_
     put(&place, "tables/partners.csv", "\u{feff}customer,supplier,remark\r\nnobody,VEN00003,x\r\n");
     let revision = |place: &super::Place| lines(&place.verb(&["plan", "list", "--json"]))[0]["revision"].clone();
     let of_none = revision(&place);
+    // People read it in their language, and nobody is told that the ERP said it.
+    let in_chinese = |verb: &[&str]| {
+        let options = place.options().into_iter().map(|option| if option == "en" { "zh".to_owned() } else { option });
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_skydeck")).args(verb).args(options).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let preview = in_chinese(&["plan", "preview", PLAN]);
     // Nothing can be made of any record, and no call leaves.
     let out = place.verb(&["run", PLAN, "--yes", "--sweep", "--json"]);
     let sum = lines(&out).pop().unwrap();
@@ -41,14 +48,8 @@ fn a_missing_row_refuses_its_records_by_table_key_and_value_and_a_changed_table_
     let ledger = lines(&place.verb(&["ledger", "--json", "-n", "50"]));
     let words = format!("FSupplierId: no row of `partners` has customer=`{first}`: add it");
     assert!(ledger.iter().any(|row| row.to_string().contains(&words)), "{words}: {ledger:?}");
-    // People read it in their language, and nobody is told that the ERP said it.
-    let in_chinese = |verb: &[&str]| {
-        let options = place.options().into_iter().map(|option| if option == "en" { "zh".to_owned() } else { option });
-        let out = std::process::Command::new(env!("CARGO_BIN_EXE_skydeck")).args(verb).args(options).output().unwrap();
-        String::from_utf8(out.stdout).unwrap()
-    };
     let words = format!("FSupplierId：“partners”中没有 customer=`{first}` 的行：请补上");
-    let (list, preview) = (in_chinese(&["ledger"]), in_chinese(&["plan", "preview", PLAN]));
+    let list = in_chinese(&["ledger"]);
     assert!(list.contains(&format!("无法生成单据：{words}")) && preview.contains(&words), "{list}{preview}");
     for (file, escaped) in [("l.csv", words.clone()), ("l.html", words.replace('`', "&#96;"))] {
         let file = place.dir.path().join(file);
