@@ -60,7 +60,8 @@ impl SledKv {
     pub fn open(dir: &Path) -> Result<Self, OpenFault> {
         for _ in 0..LOCK_TRIES {
             match Self::open_once(dir) {
-                Err(OpenFault::Disk(e)) if e.to_string().contains("could not acquire lock") => {
+                // sled says only "could not acquire lock" and prints the system's error behind it: that is what is left of it.
+                Err(OpenFault::Disk(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {
                     std::thread::park_timeout(LOCK_PAUSE);
                 }
                 other => return other,
@@ -242,5 +243,21 @@ mod tests {
         assert_eq!(said(sled::Error::Io(std::io::Error::new(full.kind(), format!("{full:?}")))), full.to_string());
         let ours = of_system(std::io::Error::other("a block does not read"));
         assert_eq!(ours.to_string(), "a block does not read");
+    }
+    #[test]
+    fn an_index_that_a_thread_of_before_still_holds_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index");
+        drop(SledKv::open(&path).unwrap());
+        let held = File::open(path.join("db")).unwrap();
+        held.lock().unwrap();
+        let (opens, opened) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| opens.send(SledKv::open(&path).map(drop)));
+            // Long enough for it to have been refused the lock, whenever it began.
+            std::thread::sleep(LOCK_PAUSE * 10);
+            held.unlock().unwrap();
+            opened.recv().unwrap().unwrap();
+        });
     }
 }
