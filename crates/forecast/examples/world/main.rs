@@ -1,9 +1,15 @@
-//! The forecasters on the first made-up world: `cargo run --release -p skydeck-forecast --example world -- 1..50`.
+//! The forecasters on made-up worlds: `cargo run --release -p skydeck-forecast --example world -- 1..50`, `-- second 1..50`,
+//! `-- third 1..20`; `-- third own 1..20` says what the third one's generator counts of itself, and asks no forecaster.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, clippy::panic)]
 
+mod calls;
+mod chance;
+mod demand;
+mod desks;
 mod feed;
 mod office;
 mod people;
+mod trade;
 
 use std::collections::BTreeMap;
 
@@ -15,19 +21,23 @@ use skydeck_core::domain::forecast::{Finding, Forecaster};
 use skydeck_core::domain::ids::PlanId;
 use skydeck_forecast::{Alarm, Calendar, Folder, Moved, Scoring, State};
 
+use self::calls::Wire;
 use self::feed::Feed;
 use self::office::{DAY, Office, Queue, Run, begins, date, day_of, is_workday, poisson};
 use self::people::{Company, Server};
+use self::trade::{Own, Trade};
 
+const BEGINS: &str = "2025-08-04";
 const DAYS: i64 = 365;
 const PLANS: u64 = 4;
 const MONTHS: f64 = DAYS as f64 / 30.0;
 
-/// Which of the two worlds is played.
+/// Which of the worlds is played.
 #[derive(Clone, Copy, PartialEq)]
 enum World {
     First,
     Second,
+    Third,
 }
 
 /// A plan's year, of whichever world.
@@ -44,8 +54,8 @@ struct Year {
 }
 
 impl Year {
-    fn new(world: World, n: u64, rng: &mut Rng) -> Self {
-        let begins = date("2025-08-04");
+    fn new(world: World, seed: u64, n: u64, rng: &mut Rng) -> Self {
+        let begins = date(BEGINS);
         match world {
             World::First => {
                 let office = Office::new(n, rng);
@@ -59,8 +69,18 @@ impl Year {
                 let plan = PlanId::new(format!("plan{n}"));
                 Self { plan, volume, a_day: hours.len(), first: hours[0], shift: None, runs }
             }
+            World::Third => {
+                let Trade { own, a_day, first, runs, .. } = third(seed, n);
+                let plan = PlanId::new(format!("plan{n}"));
+                Self { plan, volume: own.volume, a_day, first, shift: None, runs }
+            }
         }
     }
+}
+
+/// A plan of the third world, whatever was drawn before it.
+fn third(seed: u64, n: u64) -> Trade {
+    Trade::new(date(BEGINS), DAYS as usize, &mut Rng::with_seed((seed * PLANS + n) ^ 0x7a11))
 }
 
 /// What was counted.
@@ -232,7 +252,7 @@ fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let mut rng = Rng::with_seed(seed);
     let (mut all, mut months) = (0, 0.0);
     for n in 0..PLANS {
-        let office = Year::new(world, n, &mut rng);
+        let office = Year::new(world, seed, n, &mut rng);
         let runs = &office.runs;
         let mut fold = folder(State::default()).scoring();
         let mut rules = Rules::default();
@@ -288,11 +308,14 @@ fn drain(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let plan = PlanId::new("queue");
     let queue = (world == World::First).then(|| Queue::new(&mut rng));
     let server = (world == World::Second).then(|| Server::new(&mut rng));
+    let wire = (world == World::Third).then(|| Wire::new(&mut rng));
     let mut fold = folder(State::default()).scoring();
     for n in 0..120 {
         let at = begins(date("2026-03-02")) + n * DAY / 2 + 9 * 3_600_000;
         let of_first = queue.as_ref().map(|queue| queue.run(at, &mut rng));
-        let settled = of_first.or_else(|| server.as_ref().map(|server| server.run(at, &mut rng))).unwrap();
+        let of_second = server.as_ref().map(|server| server.run(at, &mut rng));
+        let of_third = wire.as_ref().map(|wire| wire.run(at, &mut rng));
+        let settled = of_first.or(of_second).or(of_third).unwrap();
         feed.queue(&mut fold, &plan, at, &settled);
     }
     for score in fold.take_scores() {
@@ -393,17 +416,53 @@ fn print(sums: &Sums) {
     );
 }
 
+/// What the third world's generator counts of itself, without a forecaster.
+fn own(seeds: std::ops::RangeInclusive<u64>) {
+    println!(
+        "| kind | plans | bills a day: median, from, to | runs | empty | first runs empty | working days empty | disturbed a plan and 30 days | refused |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let kinds = ["shop", "dock", "deliveries", "invoices", "claims", "all"];
+    let plans: Vec<(usize, Own)> = seeds
+        .flat_map(|seed| (0..PLANS).map(move |n| third(seed, n)))
+        .map(|trade| (trade.kind as usize, trade.own))
+        .collect();
+    for (at, name) in kinds.into_iter().enumerate() {
+        let all: Vec<Own> = plans.iter().filter(|(kind, _)| *kind == at || at == 5).map(|(_, own)| *own).collect();
+        let volumes = sorted(all.iter().map(|own| own.volume));
+        let sum = |of: &dyn Fn(&Own) -> usize| all.iter().map(of).sum::<usize>() as f64;
+        let share = |of: &dyn Fn(&Own) -> usize, by: &dyn Fn(&Own) -> usize| sum(of) / sum(by).max(1.0);
+        println!(
+            "| {name} | {} | {:.0}, {:.0}, {:.0} | {} | {:.3} | {:.3} | {:.4} | {:.2} | {:.3} |",
+            all.len(),
+            quantile(&volumes, 0.5),
+            quantile(&volumes, 0.0),
+            quantile(&volumes, 1.0),
+            sum(&|own| own.runs),
+            share(&|own| own.empty, &|own| own.runs),
+            share(&|own| own.first_empty, &|own| own.first),
+            share(&|own| own.days_empty, &|own| own.days),
+            sum(&|own| own.disturbed) / (MONTHS * all.len() as f64),
+            share(&|own| own.failed as usize, &|own| own.found as usize)
+        );
+    }
+}
+
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let world = if args.first().is_some_and(|word| word == "second") { World::Second } else { World::First };
-    if world == World::Second {
-        args.remove(0);
-    }
-    let wish = args.pop().unwrap_or_else(|| "1..8".to_owned());
+    let (world, name) = match args.first().map(String::as_str) {
+        Some("second") => (World::Second, "second"),
+        Some("third") => (World::Third, "third"),
+        _ => (World::First, "first"),
+    };
+    let wish =
+        args.pop().filter(|wish| wish.contains(|c: char| c.is_ascii_digit())).unwrap_or_else(|| "1..8".to_owned());
     let (first, last) =
         wish.split_once("..").map_or((wish.clone(), wish.clone()), |(a, b)| (a.to_owned(), b.to_owned()));
     let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
-    let name = if world == World::First { "first" } else { "second" };
+    if args.get(1).is_some_and(|word| word == "own") {
+        return own(first..=last);
+    }
     println!("{name} world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");
     println!("forecasters {}\n", hash());
     let (mut sums, feed) = (Sums::default(), Feed::new());
