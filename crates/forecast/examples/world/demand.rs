@@ -19,6 +19,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 5] = [Self::Shop, Self::Dock, Self::Deliveries, Self::Invoices, Self::Claims];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Dock => "dock",
+            Self::Deliveries => "deliveries",
+            Self::Invoices => "invoices",
+            Self::Claims => "claims",
+        }
+    }
+
     /// Whether goods move by it.
     pub fn of_goods(self) -> bool {
         matches!(self, Self::Dock | Self::Deliveries)

@@ -1,5 +1,6 @@
 //! The forecasters on made-up worlds: `cargo run --release -p skydeck-forecast --example world -- 1..50`, `-- second 1..50`,
-//! `-- third 1..20`; `-- third own 1..20` says what the third one's generator counts of itself, and asks no forecaster.
+//! `-- third 1..20`, of one kind `-- third shop 1..20`; `-- third own 1..20` says what the third one's generator counts
+//! of itself, and asks no forecaster.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, clippy::panic)]
 
 mod calls;
@@ -8,6 +9,7 @@ mod demand;
 mod desks;
 mod feed;
 mod office;
+mod own;
 mod people;
 mod trade;
 
@@ -22,15 +24,18 @@ use skydeck_core::domain::ids::PlanId;
 use skydeck_forecast::{Alarm, Calendar, Folder, Moved, Scoring, State};
 
 use self::calls::Wire;
+use self::demand::Kind;
 use self::feed::Feed;
 use self::office::{DAY, Office, Queue, Run, begins, date, day_of, is_workday, poisson};
 use self::people::{Company, Server};
-use self::trade::{Own, Trade};
+use self::trade::Trade;
 
 const BEGINS: &str = "2025-08-04";
 const DAYS: i64 = 365;
 const PLANS: u64 = 4;
 const MONTHS: f64 = DAYS as f64 / 30.0;
+/// What sets the chances of a seed's queue apart from those of its plans.
+const QUEUE: u64 = 0xd2a1;
 
 /// Which of the worlds is played.
 #[derive(Clone, Copy, PartialEq)]
@@ -45,6 +50,8 @@ struct Year {
     plan: PlanId,
     /// Bills of a usual day.
     volume: f64,
+    /// What it is a plan of, in the third world.
+    kind: Option<Kind>,
     /// Runs a day, and the hour of the first one.
     a_day: usize,
     first: u32,
@@ -62,17 +69,17 @@ impl Year {
                 let runs = office.year(begins, DAYS, rng);
                 let (a_day, first) = (office.runs.len(), office.runs[0]);
                 let (plan, volume) = (office.plan.clone(), office.volume);
-                Self { plan, volume, a_day, first, shift: Some(office.shift.0), runs }
+                Self { plan, volume, kind: None, a_day, first, shift: Some(office.shift.0), runs }
             }
             World::Second => {
                 let Company { volume, hours, runs } = Company::new(begins, DAYS, rng);
                 let plan = PlanId::new(format!("plan{n}"));
-                Self { plan, volume, a_day: hours.len(), first: hours[0], shift: None, runs }
+                Self { plan, volume, kind: None, a_day: hours.len(), first: hours[0], shift: None, runs }
             }
             World::Third => {
-                let Trade { own, a_day, first, runs, .. } = third(seed, n);
+                let Trade { kind, own, a_day, first, runs } = third(seed, n);
                 let plan = PlanId::new(format!("plan{n}"));
-                Self { plan, volume: own.volume, a_day, first, shift: None, runs }
+                Self { plan, volume: own.volume, kind: Some(kind), a_day, first, shift: None, runs }
             }
         }
     }
@@ -86,6 +93,8 @@ fn third(seed: u64, n: u64) -> Trade {
 /// What was counted.
 #[derive(Default)]
 struct Sums {
+    /// Of which kind plans are played, where not all are.
+    only: Option<Kind>,
     plans: u32,
     months: f64,
     alarms: BTreeMap<(Forecaster, &'static str), u32>,
@@ -253,6 +262,9 @@ fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let (mut all, mut months) = (0, 0.0);
     for n in 0..PLANS {
         let office = Year::new(world, seed, n, &mut rng);
+        if sums.only.is_some() && sums.only != office.kind {
+            continue;
+        }
         let runs = &office.runs;
         let mut fold = folder(State::default()).scoring();
         let mut rules = Rules::default();
@@ -300,18 +312,23 @@ fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
         all += told;
         months += MONTHS;
     }
-    sums.worst_seed = sums.worst_seed.max(f64::from(all) / months);
+    sums.worst_seed = sums.worst_seed.max(f64::from(all) / f64::max(months, 1.0));
+}
+
+/// When a run of a queue opens: two a day.
+fn opens(n: i64) -> i64 {
+    begins(date("2026-03-02")) + n * DAY / 2 + 9 * 3_600_000
 }
 
 fn drain(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
-    let mut rng = Rng::with_seed(seed ^ 0xd2a1);
+    let mut rng = Rng::with_seed(seed ^ QUEUE);
     let plan = PlanId::new("queue");
     let queue = (world == World::First).then(|| Queue::new(&mut rng));
     let server = (world == World::Second).then(|| Server::new(&mut rng));
     let wire = (world == World::Third).then(|| Wire::new(&mut rng));
     let mut fold = folder(State::default()).scoring();
     for n in 0..120 {
-        let at = begins(date("2026-03-02")) + n * DAY / 2 + 9 * 3_600_000;
+        let at = opens(n);
         let of_first = queue.as_ref().map(|queue| queue.run(at, &mut rng));
         let of_second = server.as_ref().map(|server| server.run(at, &mut rng));
         let of_third = wire.as_ref().map(|wire| wire.run(at, &mut rng));
@@ -416,38 +433,6 @@ fn print(sums: &Sums) {
     );
 }
 
-/// What the third world's generator counts of itself, without a forecaster.
-fn own(seeds: std::ops::RangeInclusive<u64>) {
-    println!(
-        "| kind | plans | bills a day: median, from, to | runs | empty | first runs empty | working days empty | disturbed a plan and 30 days | refused |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let kinds = ["shop", "dock", "deliveries", "invoices", "claims", "all"];
-    let plans: Vec<(usize, Own)> = seeds
-        .flat_map(|seed| (0..PLANS).map(move |n| third(seed, n)))
-        .map(|trade| (trade.kind as usize, trade.own))
-        .collect();
-    for (at, name) in kinds.into_iter().enumerate() {
-        let all: Vec<Own> = plans.iter().filter(|(kind, _)| *kind == at || at == 5).map(|(_, own)| *own).collect();
-        let volumes = sorted(all.iter().map(|own| own.volume));
-        let sum = |of: &dyn Fn(&Own) -> usize| all.iter().map(of).sum::<usize>() as f64;
-        let share = |of: &dyn Fn(&Own) -> usize, by: &dyn Fn(&Own) -> usize| sum(of) / sum(by).max(1.0);
-        println!(
-            "| {name} | {} | {:.0}, {:.0}, {:.0} | {} | {:.3} | {:.3} | {:.4} | {:.2} | {:.3} |",
-            all.len(),
-            quantile(&volumes, 0.5),
-            quantile(&volumes, 0.0),
-            quantile(&volumes, 1.0),
-            sum(&|own| own.runs),
-            share(&|own| own.empty, &|own| own.runs),
-            share(&|own| own.first_empty, &|own| own.first),
-            share(&|own| own.days_empty, &|own| own.days),
-            sum(&|own| own.disturbed) / (MONTHS * all.len() as f64),
-            share(&|own| own.failed as usize, &|own| own.found as usize)
-        );
-    }
-}
-
 fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let (world, name) = match args.first().map(String::as_str) {
@@ -460,12 +445,21 @@ fn main() {
     let (first, last) =
         wish.split_once("..").map_or((wish.clone(), wish.clone()), |(a, b)| (a.to_owned(), b.to_owned()));
     let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
-    if args.get(1).is_some_and(|word| word == "own") {
-        return own(first..=last);
+    let word = args.get(1).map(String::as_str);
+    if word == Some("own") {
+        let plans = (first..=last).flat_map(|seed| (0..PLANS).map(move |n| third(seed, n)));
+        own::print(&plans.collect::<Vec<Trade>>(), MONTHS);
+        let runs = |seed| {
+            let mut rng = Rng::with_seed(seed ^ QUEUE);
+            let wire = Wire::new(&mut rng);
+            (0..120).map(|n| (opens(n), wire.run(opens(n), &mut rng))).collect()
+        };
+        return own::ends(&(first..=last).map(runs).collect::<Vec<_>>());
     }
+    let only = word.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
     println!("{name} world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");
     println!("forecasters {}\n", hash());
-    let (mut sums, feed) = (Sums::default(), Feed::new());
+    let (mut sums, feed) = (Sums { only, ..Sums::default() }, Feed::new());
     for seed in first..=last {
         volume(world, seed, &mut sums, &feed);
         drain(world, seed, &mut sums, &feed);
