@@ -9,6 +9,7 @@ use super::demo_other::tables;
 use super::drive::{Driver, Set};
 use super::out::Out;
 use crate::boot::{self, Booted};
+use crate::domain::bill::{BillState, Outcome};
 use crate::domain::command::{Command, StartParams};
 use crate::domain::ids::PlanId;
 use crate::domain::language::Language;
@@ -86,6 +87,14 @@ fn deeds(plan: &Plan) -> Vec<Deed> {
     }
 }
 
+/// What we say of the bills, by their ids.
+struct Said {
+    /// Done by us.
+    ours: BTreeSet<String>,
+    /// Perhaps by us: unknown, or done and nobody is named.
+    open: BTreeSet<String>,
+}
+
 /// What was said of one kind of call, and what the simulator did.
 #[derive(Default)]
 struct Compared {
@@ -110,6 +119,9 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
     let op = Operation::id_of(&plan.target);
     let rows = |status: &'static str| rows(driver, status, |row: &BillRow| row.key.op == op);
     let (ours, unknown) = (rows("status:done").await?, rows("status:unknown").await?);
+    // Done, and nothing tells by whom: the simulator knows that it was by us.
+    let nobodys = |row: &BillRow| matches!(row.state, BillState::Settled(Outcome::Already { by: None, .. }));
+    let already: Vec<BillRow> = rows("status:already").await?.into_iter().filter(nobodys).collect();
     let is_made = plan.target.make.is_some();
     let ids = |rows: &[BillRow]| -> BTreeSet<String> {
         let id = |row: &BillRow| match &row.made {
@@ -118,22 +130,22 @@ async fn agree(demo: &Demo, driver: &Driver) -> Result<(), Stop> {
         };
         rows.iter().map(id).collect()
     };
-    let (ours, unknown) = (ids(&ours), ids(&unknown));
+    let said = Said { ours: ids(&ours), open: ids(&unknown).into_iter().chain(ids(&already)).collect() };
     let deeds = deeds(plan);
     let mut all = Vec::with_capacity(deeds.len());
     for deed in &deeds {
         all.push(match &demo.other {
             // Nothing is there before, under a key that a plan chose.
-            Some(other) if plan.target.verb == Verb::Send => compared(&other.made(), &BTreeSet::new(), &ours, &unknown),
-            Some(_) | None => compare(demo, (&deed.verb, plan.target.form.as_str()), &ours, &unknown),
+            Some(other) if plan.target.verb == Verb::Send => compared(&other.made(), &BTreeSet::new(), &said),
+            Some(_) | None => compare(demo, (&deed.verb, plan.target.form.as_str()), &said),
         });
     }
-    say(driver, &deeds, &all, (ours.len(), unknown.len()))
+    say(driver, &deeds, &all, (said.ours.len(), unknown.len()))
 }
 
 /// One kind of call on the bills of a form. The simulator's own record, not its status column: what was applied and taken back
 /// counts too.
-fn compare(demo: &Demo, (verb, form): (&str, &str), ours: &BTreeSet<String>, unknown: &BTreeSet<String>) -> Compared {
+fn compare(demo: &Demo, (verb, form): (&str, &str), said: &Said) -> Compared {
     let (theirs, before): (BTreeMap<String, u32>, BTreeSet<String>) = demo.sim.with_world(|world| {
         let mut applied = BTreeMap::new();
         for line in world.record().after(0, usize::MAX) {
@@ -144,22 +156,17 @@ fn compare(demo: &Demo, (verb, form): (&str, &str), ours: &BTreeSet<String>, unk
         // What a made-up past says was done was so when the simulator began.
         (applied, world.config().adopted.iter().map(|bill| bill.id.to_string()).collect())
     });
-    compared(&theirs, &before, ours, unknown)
+    compared(&theirs, &before, said)
 }
 
 /// What a record of how often each was made, and what is said of them, come to. `before`: what was so when it began.
-fn compared(
-    theirs: &BTreeMap<String, u32>,
-    before: &BTreeSet<String>,
-    ours: &BTreeSet<String>,
-    unknown: &BTreeSet<String>,
-) -> Compared {
+fn compared(theirs: &BTreeMap<String, u32>, before: &BTreeSet<String>, said: &Said) -> Compared {
     let of = |ids: Vec<&String>| ids.into_iter().cloned().collect();
     Compared {
         applied: theirs.len(),
         doubled: of(theirs.iter().filter(|(_, n)| **n > 1).map(|(id, _)| id).collect()),
-        missing: of(ours.iter().filter(|id| !theirs.contains_key(*id) && !before.contains(*id)).collect()),
-        unsaid: of(theirs.keys().filter(|id| !ours.contains(*id) && !unknown.contains(*id)).collect()),
+        missing: of(said.ours.iter().filter(|id| !theirs.contains_key(*id) && !before.contains(*id)).collect()),
+        unsaid: of(theirs.keys().filter(|id| !said.ours.contains(*id) && !said.open.contains(*id)).collect()),
     }
 }
 

@@ -115,6 +115,26 @@ fn a_demo_of_each_shipped_plan_ends_as_the_simulator_says() {
     }
 }
 
+/// The other system refuses in words what it did all the same: it is there, nothing tells by whom, and that is what is said.
+#[test]
+fn what_was_refused_in_words_and_is_there_is_no_disagreement_with_the_simulator() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = dir.path().join("faults.toml");
+    let fault = "[[fault]]\nkind = \"error\"\nwhen = \"after\"\ncode = 4\non = [\"write\"]\nskip = 3\ntimes = 2\n";
+    std::fs::write(&faults, fault).unwrap();
+    let mut demo = Command::new(PROGRAM);
+    demo.args(["demo", "--headless", "--json", "--plan", "outstock_to_order", "--per-minute", "6000", "--faults"]);
+    demo.arg(&faults).arg("--data").arg(dir.path().join("demo")).stdin(Stdio::null());
+    let out = demo.output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |kind: &str| lines.iter().find(|line| line["type"] == kind).unwrap();
+    let (run, verdict) = (of("run"), of("simulator"));
+    assert_eq!((run["done"].as_u64(), run["already"].as_u64()), (Some(46), Some(2)), "{said}");
+    assert_eq!((verdict["applied"].as_u64(), &verdict["agrees"]), (Some(48), &Value::Bool(true)), "{said}");
+    assert_eq!(out.status.code(), Some(0), "{said}");
+}
+
 #[test]
 fn a_demo_of_a_plan_that_is_not_shipped_names_those_that_are() {
     for (lang, words) in [("en", "no such plan is shipped"), ("zh", "没有此内置方案")] {
