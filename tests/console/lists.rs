@@ -3,6 +3,7 @@
 use crate::world::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use skydeck::domain::bill::{BillState, Outcome, Unknown, UnknownWhy};
 use skydeck::domain::command::Command;
 use skydeck::text::Measure;
 use skydeck::ui::msg::{Effect, Msg};
@@ -45,6 +46,24 @@ fn the_cursor_stays_on_its_bill_when_the_list_changes_under_it() {
         live
     })));
     assert!(marked(&c).contains("XSCKD000005"), "{}", text(&c));
+}
+
+/// No answer came, so that no server said anything: what our own client says of it stands in the operator's language, and in
+/// no quotation marks.
+#[test]
+fn what_went_wrong_on_the_way_is_not_told_as_the_words_of_the_erp() {
+    let detail = "error sending request: client error (SendRequest): connection error: Connection reset (os error 104)";
+    let broken = Outcome::Unknown(Unknown { why: UnknownWhy::Broken, sent: before(70), detail: detail.into() });
+    for (lang, words) in [(Lang::Zh, "连接被重置（系统错误 104）"), (Lang::En, "Connection reset (os error 104)")] {
+        let mut c = Console::new(World::new(false), lang, (200, 60)).working();
+        c.world.bills[0].state = BillState::Settled(broken.clone());
+        for keys in ["3", "<Enter>"] {
+            c.keys(keys);
+            let shown = text(&c);
+            assert!(shown.contains(words) && !shown.contains("“error sending"), "{shown}");
+            assert!(!shown.contains("ERP 返回    连接") && !shown.contains("ERP said   error"), "{shown}");
+        }
+    }
 }
 
 #[test]

@@ -262,7 +262,7 @@ pub(crate) fn preview(shared: &Shared, pen: &mut Pen<'_>, area: Rect, row: Optio
             _ => String::new(),
         };
         let lines = if room > 4 { room - 2 } else { room };
-        let own = words::own_message(shared, &row.state);
+        let own = words::own_message(shared, &row.state).or_else(|| words::on_the_way(shared, &row.state));
         let text = own.unwrap_or_else(|| format!("{code}{}", words::quoted(shared, message)));
         for line in pen.glyphs.wrap(&text, usize::from(w), lines) {
             pen.text(x, y, w, Role::Text, &line);

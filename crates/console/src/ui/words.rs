@@ -341,11 +341,24 @@ pub(crate) fn own_message(shared: &Shared, state: &BillState) -> Option<String> 
     Some(skydeck_core::text::show(&said, skydeck_core::domain::bounds::WORDS).as_str().to_owned())
 }
 
+/// What went wrong on the way of a call whose answer never came; no server said it.
+pub(crate) fn on_the_way(shared: &Shared, state: &BillState) -> Option<String> {
+    match state.outcome()? {
+        Outcome::Unknown(unknown) if unknown.why == UnknownWhy::Broken && !unknown.detail.is_empty() => {
+            Some(of_the_way(shared, &unknown.detail))
+        }
+        _ => None,
+    }
+}
+
 /// The same as people read it: what our own client noted in their language, words of others as they are. `Skydeck` stands
 /// before what no server said, because the column is that of the server's words.
 pub(crate) fn message_said(shared: &Shared, state: &BillState) -> String {
     if let Some(own) = own_message(shared, state) {
         return format!("Skydeck{}{own}", shared.t().colon);
+    }
+    if let Some(way) = on_the_way(shared, state) {
+        return way;
     }
     let raw = message(state);
     shown(&ours(shared, raw).unwrap_or_else(|| raw.to_owned()))

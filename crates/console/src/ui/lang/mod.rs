@@ -37,7 +37,7 @@ texts! {
     no_way_back last_columns then_pause
     then_ledger then_results paused_by_itself wants_second head_second note_more reopen_last reopen_title reopened shared_unlock unlocked_by_other flags_can flags_none
     sorts_nothing no_such_key
-    bill_now bill_said bill_not_sent bill_do bill_whose bill_story story_ordered story_approved
+    bill_now bill_said bill_not_sent bill_no_answer bill_do bill_whose bill_story story_ordered story_approved
     runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
     find_title find_hint find_many find_missing find_none find_partly find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
@@ -54,7 +54,7 @@ texts! {
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined denied due due_in eligible engine_gone environment done_at not_before erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
-    ev_tried ev_tried_rev ev_verified export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
+    ev_tried ev_tried_rev export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
     form_do form_next forecast_title forecast_behind forecast_none forecast_no_alarm forecast_keys format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health

@@ -8,7 +8,7 @@ use crate::ui::run_words;
 use crate::ui::shared::Shared;
 use crate::ui::skin::Role;
 use crate::ui::words;
-use skydeck_core::domain::bill::{Outcome, UnknownWhy};
+use skydeck_core::domain::bill::UnknownWhy;
 use skydeck_core::domain::cause::known;
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Seq, WorkKey};
@@ -154,10 +154,8 @@ fn headline(event: &Event, key: &WorkKey, shared: &Shared) -> Option<(Role, Stri
         Event::BillSettled { outcome, .. } => {
             let slot = outcome.slot();
             let reason = words::outcome_reason(&shared.setup.causes, lang, &key.op, outcome);
-            let verified = matches!(outcome, Outcome::Done { verified: true });
-            let sign = if verified { t.ev_verified } else { "" };
             let word = words::slot_in_full(lang, &key.op, slot);
-            (words::role(slot), fill(t.ev_settled, &[word]), format!("  {reason} {sign}"))
+            (words::role(slot), fill(t.ev_settled, &[word]), format!("  {reason}"))
         }
         Event::LedgerResolved { by, reason, .. } => {
             let more = format!("  {}", by_with_reason(shared, by, reason));

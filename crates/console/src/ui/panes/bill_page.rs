@@ -66,7 +66,7 @@ impl Page<'_> {
     /// Cells that the labels take, with the blank behind them.
     fn label_width(&self) -> usize {
         let t = self.shared.t();
-        let labels = [t.bill_now, t.bill_said, t.bill_not_sent, t.bill_do, t.bill_whose];
+        let labels = [t.bill_now, t.bill_said, t.bill_not_sent, t.bill_no_answer, t.bill_do, t.bill_whose];
         labels.iter().map(|label| self.shared.setup.glyphs.width(label)).max().unwrap_or(0) + 2
     }
 
@@ -79,6 +79,8 @@ impl Page<'_> {
         let message = words::message(&row.state);
         if let Some(own) = words::own_message(shared, &row.state) {
             self.told(t.bill_not_sent, (Role::Text, &own));
+        } else if let Some(way) = words::on_the_way(shared, &row.state) {
+            self.told(t.bill_no_answer, (Role::Text, &way));
         } else if !message.is_empty() {
             let code = match row.state.outcome() {
                 Some(Outcome::Failed(f)) => f.msg_code.map_or_else(String::new, |c| format!("MsgCode {c} ")),
