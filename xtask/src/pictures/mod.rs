@@ -29,6 +29,9 @@ struct Tongue {
     /// What stands over the bodies that are to be sent, and beside a bill that was made.
     bodies: &'static str,
     made: &'static str,
+    /// What stands beside a record whose answer was lost, and beside one that was read back.
+    unknown: &'static str,
+    verified: &'static str,
     captions: [&'static str; 9],
 }
 
@@ -41,6 +44,8 @@ const TONGUES: [Tongue; 2] = [
         life: "found",
         bodies: "What would be sent ·",
         made: "created",
+        unknown: "? unknown",
+        verified: "read back",
         captions: [
             "1  plans: what is asked of the ERP, and what is called",
             "r  read the bills; nothing is written yet",
@@ -61,6 +66,8 @@ const TONGUES: [Tongue; 2] = [
         life: "读到",
         bodies: "将发送的内容 ·",
         made: "已新建",
+        unknown: "? 未知",
+        verified: "回查证实",
         captions: [
             "1  方案：向 ERP 查询什么，调用什么",
             "r  读取单据；此时还没有写入",
@@ -200,6 +207,44 @@ fn making(program: &str, tongue: &Tongue) -> anyhow::Result<Vec<(&'static str, S
     Ok(stills)
 }
 
+/// A run that sends records to another system and loses an answer: the record that is unknown, and its page once it was read back.
+fn sending(program: &str, tongue: &Tongue) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("demo").display().to_string();
+    let args = ["demo", "--plan", "outstock_to_order", "--data", &data, "--per-minute", "2400", "--settle", "12s"];
+    let mut console = Pty::start(&Start { program, args: &args, env: &[("LANG", tongue.locale)], size: SIZE });
+    let mut stills = Vec::new();
+    console.wait_text("Skydeck");
+    console.send(b"1");
+    console.wait_text("SAL_OUTSTOCK");
+    console.send(b"r");
+    console.wait_for("the set that is asked for", |text| text.contains("48") && text.contains(tongue.question));
+    rest(&console);
+    answer(&mut console, "y", tongue.question);
+    console.send(b"4");
+    console.wait_for("all are sent but one", |text| text.contains("100%") && text.contains(tongue.unknown));
+    console.send(b"\r");
+    console.wait_text("XSCKD");
+    rest(&console);
+    stills.push(("lost", console.screen(svg::still)));
+    let text = console.text();
+    let number: String = text
+        .split_once("XSCKD")
+        .map(|(_, rest)| rest.chars().take_while(char::is_ascii_digit).collect())
+        .unwrap_or_default();
+    console.wait_for("it was read back", |text| !text.contains("XSCKD"));
+    console.send(b"b");
+    console.send(format!("XSCKD{number}").as_bytes());
+    console.wait_for("the record that is found", |text| text.matches(&number).count() > 1);
+    rest(&console);
+    console.send(b"\r");
+    console.wait_for("its page", |text| text.contains(tongue.life) && text.contains(tongue.verified));
+    rest(&console);
+    stills.push(("lost-settled", console.screen(svg::still)));
+    console.send(b"\x03");
+    Ok(stills)
+}
+
 /// Builds the program, lets it audit the demo's bills in both languages, and draws what it shows on the way.
 pub fn write() -> anyhow::Result<()> {
     run(cargo().args(["build", "--locked", "--package", "skydeck"]))?;
@@ -210,6 +255,7 @@ pub fn write() -> anyhow::Result<()> {
         let (tour, queue) = tour(program, tongue)?;
         let mut all = vec![("tour", tour), ("queue", queue)];
         all.extend(making(program, tongue)?);
+        all.extend(sending(program, tongue)?);
         for (name, text) in all {
             bytes += text.len();
             fs::write(root().join(format!("docs/screens/{name}-{}.svg", tongue.name)), text)?;
