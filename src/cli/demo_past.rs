@@ -29,6 +29,8 @@ pub struct Past {
     pub plans: usize,
     /// Of those that the clock starts, so many do not run any more.
     pub silent: usize,
+    /// Of the others, so many find nothing any more.
+    pub quiet: usize,
     /// Whether the newest night went wrong: plans have ended by themselves.
     pub stuck: bool,
     /// About so many bills; `None`: as many as some offices have.
@@ -40,7 +42,7 @@ pub struct Past {
 impl Past {
     /// What `--history` asks for, if it does.
     pub(super) fn asked(args: &DemoArgs) -> Option<Self> {
-        Some(Self { days: args.history?, plans: 13, silent: 2, stuck: false, bills: None, seed: args.seed })
+        Some(Self { days: args.history?, plans: 13, silent: 2, quiet: 1, stuck: false, bills: None, seed: args.seed })
     }
 }
 
@@ -95,6 +97,7 @@ fn wish(past: Past, env: &Environment, plans: Vec<Plan>) -> Wish {
         plans,
         bills: past.bills,
         silent: past.silent,
+        quiet: past.quiet,
         stuck: past.stuck,
         env: env.id.clone(),
         production: env.production,

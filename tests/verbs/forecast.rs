@@ -57,6 +57,7 @@ fn past(dir: &Path) {
         plans: all.into_iter().map(read).collect(),
         bills: Some(1500),
         silent: 1,
+        quiet: 0,
         stuck: false,
         env: EnvId::new("demo"),
         production: false,

@@ -28,6 +28,9 @@ pub struct HistoryArgs {
     /// Of those that the clock starts, so many do not run any more.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub silent: usize,
+    /// Of the others, so many find nothing any more.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub quiet: usize,
     /// The newest night went wrong: runs have ended by themselves.
     #[arg(long)]
     pub stuck: bool,
@@ -50,8 +53,8 @@ pub async fn write(args: &HistoryArgs) -> Result<Exit, Stop> {
         beside: false,
     };
     let place = DemoDir::prepare(&out, Some(&args.dir), false)?;
-    let HistoryArgs { days, plans, silent, stuck, bills, seed, .. } = *args;
-    let past = Past { days, plans: usize::from(plans) - 2, silent, stuck, bills, seed };
+    let HistoryArgs { days, plans, silent, quiet, stuck, bills, seed, .. } = *args;
+    let past = Past { days, plans: usize::from(plans) - 2, silent, quiet, stuck, bills, seed };
     let since = Instant::now();
     let env = account_set("demo");
     let written = demo_past::write(

@@ -106,6 +106,7 @@ pub fn write(args: &JobsArgs) -> anyhow::Result<()> {
             days: args.days,
             plans: args.plans,
             silent: args.silent,
+            quiet: 0,
             stuck: args.stuck,
             bills: Some(args.bills),
             seed: args.seed,

@@ -39,6 +39,8 @@ pub struct Character {
     pub silent: Option<Ts>,
     /// From here on more and more is refused for stock.
     pub growing: Option<Ts>,
+    /// From here on nobody enters a bill of it.
+    pub quiet: Option<Ts>,
 }
 
 /// A plan's desk.
@@ -126,7 +128,8 @@ impl Desk {
             let share = (end.0 - self.entered.0) as f64 / HOUR as f64;
             let grown = 1.0 + self.character.trend * (self.entered.0 - self.begun.0) as f64 / YEAR_MS;
             let hour = calendar::of_hour(now.date(), chrono::Timelike::hour(&now));
-            let mean = self.character.volume * hour * share * grown;
+            let is_quiet = self.character.quiet.is_some_and(|from| self.entered >= from);
+            let mean = if is_quiet { 0.0 } else { self.character.volume * hour * share * grown };
             for _ in 0..drawn(mean, &mut self.rng) {
                 let at = Ts(self.rng.i64(self.entered.0..end.0));
                 new.push(at);

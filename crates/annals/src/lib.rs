@@ -43,6 +43,9 @@ use self::week::Week;
 /// Days whose calls keep request and answer, where they went through.
 const EVIDENCE_DAYS: i64 = 30;
 
+/// Days since a plan that is quiet found something.
+const QUIET_DAYS: i64 = 2;
+
 /// Number and name of base data.
 pub type Named = Vec<(String, String)>;
 
@@ -61,6 +64,8 @@ pub struct Wish {
     pub bills: Option<u64>,
     /// So many of the plans that are due by the clock do not run any more.
     pub silent: usize,
+    /// So many of the others that are due by the clock run as ever and find nothing any more: nobody enters their bills.
+    pub quiet: usize,
     /// Whether nearly every bill of the newest night and day is refused, so that plans end by themselves and stay so.
     pub stuck: bool,
     /// Environment.
@@ -178,6 +183,12 @@ fn desks(wish: &Wish, begun: Ts, rng: &mut Rng) -> Vec<Desk> {
     if let Some(character) = scheduled.iter_mut().rev().find(|character| character.silent.is_none()) {
         character.growing = Some(Ts(wish.now.0 - 18 * DAY));
     }
+    // Whose silence is felt soonest: those that have the most bills.
+    scheduled.retain(|character| character.silent.is_none() && character.growing.is_none());
+    scheduled.sort_by(|a, b| b.volume.total_cmp(&a.volume));
+    for character in scheduled.into_iter().take(wish.quiet) {
+        character.quiet = Some(Ts(wish.now.0 - QUIET_DAYS * DAY));
+    }
     let all = wish.plans.iter().zip(characters).enumerate();
     all.map(|(n, (plan, character))| Desk::new(plan.clone(), n as u64, &names, (character, wish.keeps), begun, rng))
         .collect()
@@ -190,5 +201,6 @@ fn character(rng: &mut Rng) -> Character {
         temper: 0.4 + rng.f64() * rng.f64() * 2.2,
         silent: None,
         growing: None,
+        quiet: None,
     }
 }

@@ -60,6 +60,7 @@ fn wish(days: u32, plans: usize, silent: usize) -> Wish {
         plans: all,
         bills: None,
         silent,
+        quiet: 0,
         stuck: false,
         env: EnvId::new("demo"),
         production: false,
@@ -181,6 +182,22 @@ async fn plans_that_are_silent_do_not_run_any_more_and_the_others_do() {
         (next.timestamp_millis() < NOW.0 - 86_400_000).then_some(plan.id.clone())
     });
     assert_eq!(missed.count(), 3);
+}
+
+#[tokio::test]
+async fn a_plan_that_is_quiet_runs_as_ever_and_finds_nothing_in_its_last_two_days() {
+    let (_room, dir) = room();
+    write(&dir, &Wish { quiet: 1, ..wish(30, 9, 1) }, real(), |_| {}).await.unwrap();
+    let store = LocalStore::open(&dir, real(), "test", &|_| {}).unwrap();
+    let since = NOW.0 - 2 * 86_400_000 + 3_600_000;
+    let mut found: BTreeMap<PlanId, (u64, u64)> = BTreeMap::new();
+    for run in runs(&store).await.into_iter().filter(|run| run.head.by.is_schedule() && run.head.opened.0 > since) {
+        let (runs, fresh) = found.entry(run.head.plan.clone()).or_default();
+        *runs += 1;
+        *fresh += run.tally.found - run.collected.map_or(0, |collected| collected.carried);
+    }
+    let quiet: Vec<_> = found.iter().filter(|(_, (runs, fresh))| *runs > 3 && *fresh == 0).collect();
+    assert_eq!(quiet.len(), 1, "{found:?}");
 }
 
 #[tokio::test]
