@@ -54,7 +54,8 @@ fn the_cursor_stays_on_its_bill_when_the_list_changes_under_it() {
 fn what_went_wrong_on_the_way_is_not_told_as_the_words_of_the_erp() {
     let detail = "error sending request: client error (SendRequest): connection error: Connection reset (os error 104)";
     let broken = Outcome::Unknown(Unknown { why: UnknownWhy::Broken, sent: before(70), detail: detail.into() });
-    for (lang, words) in [(Lang::Zh, "连接被重置（系统错误 104）"), (Lang::En, "Connection reset (os error 104)")] {
+    for (lang, words) in [(Lang::Zh, "连接被重置（系统错误 104）"), (Lang::En, "Connection reset (os error 104)")]
+    {
         let mut c = Console::new(World::new(false), lang, (200, 60)).working();
         c.world.bills[0].state = BillState::Settled(broken.clone());
         for keys in ["3", "<Enter>"] {
