@@ -32,6 +32,9 @@ struct Tongue {
     /// What stands beside a record whose answer was lost, and beside one that was read back.
     unknown: &'static str,
     verified: &'static str,
+    /// What is said of bills that will be refused, and of a plan that finds less than usual.
+    refused: &'static str,
+    quiet: &'static str,
     captions: [&'static str; 9],
 }
 
@@ -46,6 +49,8 @@ const TONGUES: [Tongue; 2] = [
         made: "created",
         unknown: "? unknown",
         verified: "read back",
+        refused: "will be refused",
+        quiet: "? quiet",
         captions: [
             "1  plans: what is asked of the ERP, and what is called",
             "r  read the bills; nothing is written yet",
@@ -68,6 +73,8 @@ const TONGUES: [Tongue; 2] = [
         made: "已新建",
         unknown: "? 未知",
         verified: "回查证实",
+        refused: "将被拒绝",
+        quiet: "? 久无新单",
         captions: [
             "1  方案：向 ERP 查询什么，调用什么",
             "r  读取单据；此时还没有写入",
@@ -245,6 +252,43 @@ fn sending(program: &str, tongue: &Tongue) -> anyhow::Result<Vec<(&'static str, 
     Ok(stills)
 }
 
+/// What is said ahead: bills that will be refused, in the approval of a retry, and a plan that has been quiet, on Today.
+fn ahead(program: &str, tongue: &Tongue) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("demo").display().to_string();
+    let args = ["demo", "--data", &data, "--faults", "none", "--per-minute", "6000"];
+    let mut console = Pty::start(&Start { program, args: &args, env: &[("LANG", tongue.locale)], size: SIZE });
+    let mut stills = Vec::new();
+    console.wait_text("Skydeck");
+    console.send(b"1");
+    console.wait_text("SAL_OUTSTOCK");
+    console.send(b"r");
+    console.wait_for("the set that is asked for", |text| text.contains(tongue.question));
+    answer(&mut console, "y", tongue.question);
+    console.send(b"4");
+    console.wait_for("the causes of a run that ended", |text| text.contains("100%") && text.contains(tongue.cause));
+    rest(&console);
+    let is_there = |text: &str| text.lines().any(|line| line.starts_with('▌') && line.contains(tongue.cause));
+    while !is_there(&console.text()) {
+        console.send(b"j");
+        rest(&console);
+    }
+    console.send(b"R");
+    console.wait_text(tongue.question);
+    answer(&mut console, "y", tongue.question);
+    console.wait_for("the approval of the retry", |text| text.contains(tongue.refused));
+    rest(&console);
+    stills.push(("likely", console.screen(svg::still)));
+    console.send(b"\x03");
+    let data = dir.path().join("past").display().to_string();
+    let args = ["demo", "--data", &data, "--history", "90"];
+    let console = Pty::start(&Start { program, args: &args, env: &[("LANG", tongue.locale)], size: SIZE });
+    console.wait_text(tongue.quiet);
+    rest(&console);
+    stills.push(("quiet", console.screen(svg::still)));
+    Ok(stills)
+}
+
 /// Builds the program, lets it audit the demo's bills in both languages, and draws what it shows on the way.
 pub fn write() -> anyhow::Result<()> {
     run(cargo().args(["build", "--locked", "--package", "skydeck"]))?;
@@ -256,6 +300,7 @@ pub fn write() -> anyhow::Result<()> {
         let mut all = vec![("tour", tour), ("queue", queue)];
         all.extend(making(program, tongue)?);
         all.extend(sending(program, tongue)?);
+        all.extend(ahead(program, tongue)?);
         for (name, text) in all {
             bytes += text.len();
             fs::write(root().join(format!("docs/screens/{name}-{}.svg", tongue.name)), text)?;
