@@ -109,7 +109,7 @@ fn a_verb_makes_the_backup_by_itself_and_says_where() {
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(words.contains(&kept[0].display().to_string()), "{words}");
     assert!(
-        words.contains("upgrading the index from layout 1 to 4") && words.contains("0.1.0 refuses it now"),
+        words.contains("upgrading the index from layout 1 to 5") && words.contains("0.1.0 refuses it now"),
         "{words}"
     );
     assert_eq!(version(&place.data()), "skydeck store 2\n");

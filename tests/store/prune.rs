@@ -65,6 +65,13 @@ fn rows(store: &LocalStore) -> BTreeMap<(usize, String), (Slot, i64)> {
     all
 }
 
+/// Bills of the history that a filter lets pass: run and FID.
+fn listed(store: &LocalStore, filter: &str) -> Vec<(String, String)> {
+    let filter = Filter::parse(filter).unwrap();
+    let page = block(store.bills(Scope::History.asked(&filter, &PageRequest::first(1000), Ts(0)))).unwrap();
+    page.rows.iter().map(|(_, row)| (row.run.to_string(), row.fid().to_string())).collect()
+}
+
 /// A random history: `n` runs a day apart over few bills, every kind of end, some resolved by hand; the last run is open.
 fn fill(dir: &Path, random: &mut fastrand::Rng, n: u64) {
     for run in 1..=n {
@@ -169,6 +176,13 @@ fn what_goes_is_what_the_rule_says_and_nothing_that_matters_changes() {
             let any = kept.keys().any(|(_, f)| *f == fid.to_string());
             assert_eq!(facts.is_empty(), !any, "seed {seed}, bill {fid}");
             assert_eq!(block(store.bill(&key(fid))).unwrap().is_some(), any);
+        }
+        // The stretch in which the bills of a run are looked for holds all that is kept of it.
+        let every = listed(&store, "");
+        for run in runs(&store) {
+            let id = run.head.id.to_string();
+            let of_run: Vec<_> = every.iter().filter(|(run, _)| *run == id).cloned().collect();
+            assert_eq!(listed(&store, &format!("run:{id}")), of_run, "seed {seed}");
         }
         close(store);
         let report = doctor::check(&dir, &*TestClock::at(now), &|_| {}).unwrap();

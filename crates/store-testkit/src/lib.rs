@@ -22,6 +22,7 @@ mod ledger;
 mod pages;
 pub mod run_lines;
 mod runs;
+mod spans;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -174,6 +175,8 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(pages::a_scan_without_an_index_is_bounded_and_says_how_far_it_got),
     promise!(pages::the_first_page_tells_how_many_there_are_where_the_sum_lines_know),
     promise!(pages::bills_are_found_by_the_words_of_their_operations),
+    promise!(spans::a_filter_by_runs_or_since_when_gives_the_rows_that_pass_it_and_no_others),
+    promise!(spans::a_filter_by_runs_or_since_when_walks_over_nothing_else),
     promise!(pages::a_page_is_closed_by_bytes_too_and_a_long_message_of_before_is_cut_when_it_is_read),
     promise!(again::what_was_stored_is_answered_alike_when_the_store_is_opened_again, reopened),
     promise!(hours::hours_are_what_counting_the_facts_gives_also_after_they_were_made_anew, reopened),

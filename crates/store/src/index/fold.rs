@@ -35,7 +35,7 @@ pub fn fold<K: Kv + ?Sized>(fact: &Fact, s: &mut WriteBatch<'_, K>) -> Result<()
     let change = transition(&fact.event);
     match &change {
         Change::Nothing => {}
-        Change::Opened(head) => open_run(s, head)?,
+        Change::Opened(head) => open_run(s, head, seq)?,
         Change::Found { run, bills } => found(s, *run, bills, now)?,
         Change::Run { run, to, approves } => enter(s, *run, to.clone(), *approves, at)?,
         Change::Bill { run, fid, change } => on_bill(s, (*run, fid), change, now)?,

@@ -39,24 +39,52 @@ pub(super) struct List<'k, K: Kv> {
 
 /// Where rows of a list come from.
 pub(super) enum Source<'k, K: Kv> {
-    /// Everything in the index behind a prefix.
-    Keys(&'k K, Vec<u8>),
+    /// What stands in the index behind a prefix, between two places.
+    Keys(&'k K, Vec<u8>, Stretch),
     /// Places worked out beforehand, ascending.
     Places(Vec<Entry>),
+}
+
+/// Between which places of a list something is looked for: from the first on, and before the second.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stretch {
+    /// Absent: from the beginning.
+    pub from: Option<Vec<u8>>,
+    /// Absent: to the end.
+    pub to: Option<Vec<u8>>,
 }
 
 type Stream<'k> = std::iter::Peekable<Box<dyn Iterator<Item = Result<Entry, StoreError>> + 'k>>;
 
 impl<'k, K: Kv> Source<'k, K> {
+    /// Everything behind a prefix.
+    pub fn all(kv: &'k K, prefix: Vec<u8>) -> Self {
+        Self::Keys(kv, prefix, Stretch::default())
+    }
+
+    /// What stands behind a prefix between two places.
+    pub fn within(kv: &'k K, prefix: Vec<u8>, stretch: &Stretch) -> Self {
+        Self::Keys(kv, prefix, stretch.clone())
+    }
+
     /// Entries as (place, value) beyond `from`.
     fn stream(self, from: Option<&[u8]>, down: bool) -> Stream<'k> {
         let iter: Box<dyn Iterator<Item = Result<Entry, StoreError>> + 'k> = match self {
-            Self::Keys(kv, prefix) => {
-                let mut low = Bound::Included(prefix.clone());
-                let mut high = key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+            Self::Keys(kv, prefix, stretch) => {
+                let at = |place: &[u8]| Key::default().raw(&prefix).raw(place).done();
+                let mut low = Bound::Included(at(stretch.from.as_deref().unwrap_or_default()));
+                let mut high = match &stretch.to {
+                    Some(to) => Bound::Excluded(at(to)),
+                    None => key::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded),
+                };
+                // A cursor that lies outside of the stretch, of a filter that has moved on since, narrows nothing.
                 if let Some(from) = from {
-                    let edge = Bound::Excluded(Key::default().raw(&prefix).raw(from).done());
-                    if down { high = edge } else { low = edge }
+                    let edge = Bound::Excluded(at(from));
+                    if down && stretch.to.as_deref().is_none_or(|to| from < to) {
+                        high = edge;
+                    } else if !down && stretch.from.as_deref().is_none_or(|low| from >= low) {
+                        low = edge;
+                    }
                 }
                 let cut = prefix.len();
                 Box::new(Walk::new(kv, low, high, down).map(move |entry| {

@@ -25,8 +25,10 @@ mod prefilter;
 mod read;
 pub(crate) mod recount;
 pub mod row;
+mod run_gate;
 mod run_list;
 mod run_sorts;
+mod run_span;
 mod runs;
 pub mod unmoved;
 mod values;
@@ -47,7 +49,7 @@ use skydeck_core::domain::run::RunHead;
 
 /// Number of the layout of the index's entries. Whoever writes an entry in another way, or reads one that was not
 /// written before, raises it: an index of another number is built anew from the journal when the store is opened.
-pub const LAYOUT: u32 = 4;
+pub const LAYOUT: u32 = 5;
 /// Layout of an index that names none: 0.1.0 wrote it.
 pub const UNNUMBERED: u32 = 1;
 

@@ -11,10 +11,12 @@ use super::asked::{Word, is_whole, means, plain, slots};
 use super::entries::bill_key;
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Entry, Kv, ReadCache, Walk};
-use super::list::{List, Looked, Source};
+use super::list::{List, Looked, Source, Stretch};
 use super::prefilter::Prefilter;
 use super::read::after_number;
 use super::row::{BillRec, RunLiveRec};
+use super::run_gate::RunGate;
+use super::run_span::RunSpan;
 use crate::{StoreError, codec};
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::ActionEntry;
@@ -74,7 +76,7 @@ impl<K: Kv> Index<K> {
             },
         };
         let cache = RefCell::default();
-        let sources = vec![Source::Keys(&self.kv, prefix)];
+        let sources = vec![Source::all(&self.kv, prefix)];
         let list = List { tag: vec![b'r'], newest_first: true, sources, cache: &cache };
         let read =
             |place: &[u8], _: &[u8]| u32_at(place, 0).map_or(Ok(None), |no| self.run_by_no(no)).map(Looked::from);
@@ -84,7 +86,7 @@ impl<K: Kv> Index<K> {
     /// The action log, newest first.
     pub fn actions(&self, request: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {
         let cache = RefCell::default();
-        let sources = vec![Source::Keys(&self.kv, vec![key::ACTION])];
+        let sources = vec![Source::all(&self.kv, vec![key::ACTION])];
         let list = List { tag: vec![b'a'], newest_first: true, sources, cache: &cache };
         let read = |place: &[u8], value: &[u8]| {
             let (at, entry): (Ts, ActionEntry) = codec::unpack(value)?;
@@ -98,6 +100,7 @@ impl<K: Kv> Index<K> {
         let BillsAsked { scope, filter, page: request, now } = asked;
         let (asks_labels, asks_state) = (filter.asks_labels(), filter.asks_state());
         let states = RefCell::default();
+        let runs = RunGate::new(self, filter, now)?;
         let passes = |row: &BillRow| {
             if filter.is_empty() {
                 return Ok(true);
@@ -134,18 +137,15 @@ impl<K: Kv> Index<K> {
                 list.page(request, read, passes)
             }
             Scope::Ledger => {
-                let list =
-                    List { tag: vec![b'l'], newest_first: false, sources: self.ledger_sources(filter)?, cache: &cache };
-                list.page(request, |place, _| self.ledger_row(place).map(Looked::from), passes)
+                let sources = self.ledger_sources(filter, now)?;
+                let list = List { tag: vec![b'l'], newest_first: false, sources, cache: &cache };
+                list.page(request, |place, _| self.ledger_row(place, &runs).map(Looked::from), passes)
             }
             Scope::History => {
-                let list =
-                    List { tag: vec![b'h'], newest_first: true, sources: self.history_sources(filter)?, cache: &cache };
-                let untold = RefCell::new(BTreeMap::new());
+                let sources = self.history_sources(filter, runs.span)?;
+                let list = List { tag: vec![b'h'], newest_first: true, sources, cache: &cache };
                 let read = |_: &[u8], value: &[u8]| match u32_at(value, 0).zip(value.get(4..)) {
-                    Some((no, fid)) if !self.is_untold_once(no, &untold)? => {
-                        rows.under(RowsOf { no, untold: false }, fid)
-                    }
+                    Some((no, fid)) if runs.tells(no)? => rows.under(RowsOf { no, untold: false }, fid),
                     _ => Ok(Looked::Nothing),
                 };
                 list.page(request, read, passes)
@@ -162,16 +162,6 @@ impl<K: Kv> Index<K> {
         let state = self.run_by_no(no)?.map(|row| (row.state, row.tally));
         known.borrow_mut().insert(no, state.clone());
         Ok(state)
-    }
-
-    /// Whether a run tells nothing of its bills; asked of the index once a page.
-    fn is_untold_once(&self, no: RunNo, seen: &RefCell<BTreeMap<RunNo, bool>>) -> Result<bool, StoreError> {
-        if let Some(untold) = seen.borrow().get(&no) {
-            return Ok(*untold);
-        }
-        let untold = self.is_untold(no)?;
-        seen.borrow_mut().insert(no, untold);
-        Ok(untold)
     }
 
     /// How many rows a list has, where the sum lines say it: all, or those of some columns.
@@ -210,13 +200,13 @@ impl<K: Kv> Index<K> {
         }
     }
 
-    fn ledger_row(&self, place: &[u8]) -> Result<Option<BillRow>, StoreError> {
+    fn ledger_row(&self, place: &[u8], runs: &RunGate<'_, K>) -> Result<Option<BillRow>, StoreError> {
         let (Some(family), Some(fid)) = (u16_at(place, 8), place.get(10..).and_then(read_fid)) else {
             return Ok(None);
         };
         match self.known(family, &fid)?.and_then(|known| known.l) {
-            Some(open) => self.open_row(open, fid),
-            None => Ok(None),
+            Some(open) if runs.passes(open.r)? => self.open_row(open, fid),
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -233,23 +223,25 @@ impl<K: Kv> Index<K> {
         }
         let prefix = |slot: Slot| Key::new(key::SLOT).u32(no).slot(slot).done();
         Ok(match slots(filter) {
-            Some(slots) => slots.into_iter().map(|slot| Source::Keys(&self.kv, prefix(slot))).collect(),
-            None => vec![Source::Keys(&self.kv, Key::new(key::BILL).u32(no).done())],
+            Some(slots) => slots.into_iter().map(|slot| Source::all(&self.kv, prefix(slot))).collect(),
+            None => vec![Source::all(&self.kv, Key::new(key::BILL).u32(no).done())],
         })
     }
 
-    fn history_sources(&self, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
+    fn history_sources(&self, filter: &Filter, span: Option<RunSpan>) -> Result<Vec<Source<'_, K>>, StoreError> {
         if let Some(bills) = self.named_bills(filter)?
             && let Some(places) = self.places_in_history(&bills)?
         {
             return Ok(vec![Source::Places(places)]);
         }
-        let prefix = |slot: Slot| Key::new(key::HISTORY_SLOT).slot(slot).done();
+        let edge = |place: u64| Key::default().u64(place).u16(0).done();
+        let stretch = Stretch { from: span.map(|span| edge(span.from)), to: span.and_then(|span| span.to).map(edge) };
+        let of = |prefix: Key| Source::within(&self.kv, prefix.done(), &stretch);
         Ok(match slots(filter) {
             Some(slots) if slots.iter().all(|slot| super::bills::listed(*slot)) => {
-                slots.into_iter().map(|slot| Source::Keys(&self.kv, prefix(slot))).collect()
+                slots.into_iter().map(|slot| of(Key::new(key::HISTORY_SLOT).slot(slot))).collect()
             }
-            _ => vec![Source::Keys(&self.kv, vec![key::HISTORY])],
+            _ => vec![of(Key::new(key::HISTORY))],
         })
     }
 
@@ -269,7 +261,7 @@ impl<K: Kv> Index<K> {
         Ok(Some(places.into_iter().collect()))
     }
 
-    fn ledger_sources(&self, filter: &Filter) -> Result<Vec<Source<'_, K>>, StoreError> {
+    fn ledger_sources(&self, filter: &Filter, now: Ts) -> Result<Vec<Source<'_, K>>, StoreError> {
         if let Some(bills) = self.named_bills(filter)? {
             let mut places = BTreeMap::new();
             for (family, fid) in bills {
@@ -279,11 +271,15 @@ impl<K: Kv> Index<K> {
             }
             return Ok(vec![Source::Places(places.into_iter().collect())]);
         }
+        let (from, to) = filter.since_between(now);
+        let edge = |at: Ts| Key::default().ts(at).u16(0).done();
+        let stretch = Stretch { from: from.map(edge), to: to.map(|to| edge(Ts(to.0.saturating_add(1)))) };
+        let of = |prefix: Key| Source::within(&self.kv, prefix.done(), &stretch);
         let plan = self.plan_asked(filter)?;
         let causes = filter.words(Asked::Cause).filter(|words| words.iter().all(|w| plain(w).is_some()));
         let slots = slots(filter);
         if plan == 0 && causes.is_none() && slots.is_none() {
-            return Ok(vec![Source::Keys(&self.kv, vec![key::LEDGER])]);
+            return Ok(vec![of(Key::new(key::LEDGER))]);
         }
         let prefix = Key::new(key::GROUP_COUNT).u16(plan).done();
         let mut sources = Vec::new();
@@ -294,7 +290,7 @@ impl<K: Kv> Index<K> {
             let wanted = slots.as_ref().is_none_or(|slots| slots.contains(&slot))
                 && causes.is_none_or(|words| words.iter().any(|word| means(word, group)));
             if wanted {
-                sources.push(Source::Keys(&self.kv, Key::new(key::GROUP).u16(plan).slot(slot).text(group).done()));
+                sources.push(of(Key::new(key::GROUP).u16(plan).slot(slot).text(group)));
             }
         }
         Ok(sources)

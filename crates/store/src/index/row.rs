@@ -34,9 +34,32 @@ pub struct RunRec {
     /// The machine's starts under which processes worked on it, each from a place of the journal on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub b: Vec<(u64, String)>,
+    /// Where it was opened, among the runs before it; `None` where the run before it was folded without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub o: Option<OpenedRec>,
     /// Neither the head nor a kept plan says which operation it is.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub u: bool,
+}
+
+/// Where a run was opened. Each of these numbers only grows from run to run, so that they are searched by halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenedRec {
+    /// Place of the fact.
+    pub p: u64,
+    /// The newest time at which it or a run before it was opened.
+    pub n: Ts,
+    /// By how much, at most, a run up to this one was opened before that time: how far the clock was ever set back, in
+    /// milliseconds.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub b: i64,
+    /// The oldest run that was still open then.
+    pub o: RunNo,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_nothing(n: &i64) -> bool {
+    *n == 0
 }
 
 /// What changes with every bill of a run.

@@ -26,8 +26,6 @@ const COUNTED: u64 = 2_000;
 /// What the cursors of this list begin with.
 const TAG: u8 = b'y';
 const DAY: i64 = 86_400_000;
-/// Runs are numbered as they were opened. A clock that was set back by less than this hides none of them from a filter by time.
-const SET_BACK: i64 = 2 * DAY;
 
 /// What is needed of a run to place it.
 #[derive(Clone, Copy)]
@@ -152,20 +150,7 @@ impl<K: Kv> Lines<'_, K> {
 
     /// Numbers between which all runs lie that the filter may let pass, by the time they were opened.
     fn between(&self) -> Result<(RunNo, RunNo), StoreError> {
-        let newest = self.index.run_numbers(&[key::RUN], None, true).next().transpose()?.unwrap_or_default();
-        let (from, to) = self.asked.filter.runs_between(self.now);
-        let last_before = |moment: i64| -> Result<RunNo, StoreError> {
-            let (mut low, mut high) = (0, newest);
-            while low < high {
-                let middle = low + (high - low).div_ceil(2);
-                let opened = self.index.run_rec(middle)?.map(|rec| rec.h.opened.0);
-                if opened.is_none_or(|opened| opened <= moment) { low = middle } else { high = middle - 1 }
-            }
-            Ok(low)
-        };
-        let first = from.map(|from| last_before(from.0.saturating_sub(SET_BACK))).transpose()?;
-        let last = to.map(|to| last_before(to.0.saturating_add(SET_BACK))).transpose()?;
-        Ok((first.unwrap_or_default(), last.unwrap_or(newest)))
+        self.index.runs_opened(self.asked.filter.runs_between(self.now))
     }
 
     fn of_plan(plan: DictNo) -> Vec<u8> {

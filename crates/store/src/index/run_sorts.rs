@@ -102,7 +102,7 @@ impl<K: Kv> Index<K> {
     }
 
     /// Runs whose ids begin as the filter asks, in order; `None` where it asks for none, or too many are called so.
-    fn runs_named(&self, filter: &Filter) -> Result<Option<Vec<RunNo>>, StoreError> {
+    pub(super) fn runs_named(&self, filter: &Filter) -> Result<Option<Vec<RunNo>>, StoreError> {
         let Some(words) = filter.words(Asked::Run) else { return Ok(None) };
         let mut named = Vec::new();
         for word in words {

@@ -10,6 +10,7 @@ use super::ledger;
 use super::names::{dict, family, next};
 use super::refuse;
 use super::row::{BillRec, KnownRec, RunLiveRec, RunRec};
+use super::run_span;
 use super::write_batch::WriteBatch;
 use crate::StoreError;
 use skydeck_core::domain::bill::{Outcome, Skip};
@@ -20,7 +21,7 @@ use skydeck_core::domain::run::{RunEnd, RunHead, RunKind, RunState, Tally};
 use skydeck_core::domain::time::Ts;
 
 /// A run begins.
-pub(super) fn open_run<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, head: &RunHead) -> Result<(), StoreError> {
+pub(super) fn open_run<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, head: &RunHead, seq: u64) -> Result<(), StoreError> {
     let id = run_id_key(head.id);
     if s.raw(&id)?.is_some() {
         return refuse(format!("run {} was opened before", head.id));
@@ -42,7 +43,8 @@ pub(super) fn open_run<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, head: &RunHead
         s.put(plan_key(&head.rev), plan)?;
     }
     let head_as_read = RunHead { op, ..head.without_text() };
-    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new(), u: op_unknown };
+    let o = run_span::opened(s, no, (seq, head.opened))?;
+    let rec = RunRec { h: head_as_read, c: None, f: Vec::new(), k: None, g: None, b: Vec::new(), o, u: op_unknown };
     s.put(run_key(no), &rec)?;
     let verify = head.kind == RunKind::Verify;
     put_live(s, no, &RunLiveRec { s: RunState::Collecting, t: [0; 8], x: None, a: verify, p: plan, f: family })?;

@@ -51,6 +51,12 @@ impl Key {
 }
 
 impl Test {
+    /// Whether a run answers it for its bills, too. Not the operation: a bill has one where the head of its run, of 0.1.0,
+    /// names none.
+    fn is_told_by_run(&self) -> bool {
+        self.is_about_runs() && !matches!(self, Self::Is(Key::Operation, _))
+    }
+
     fn is_about_runs(&self) -> bool {
         match self {
             Self::Is(key, _) => key.is_about_runs(),
@@ -106,10 +112,38 @@ impl Filter {
         self.terms.iter().all(|term| term.test.is_about_runs() && term.test.holds_of_run(row, now) != term.not)
     }
 
+    /// Whether it asks something of a bill's run that is answered without the bill.
+    pub fn asks_of_runs(&self) -> bool {
+        self.terms.iter().any(|term| term.test.is_told_by_run())
+    }
+
+    /// Whether bills of this run may pass, by what is asked of their run.
+    pub fn may_pass_bills_of(&self, row: &RunRow, now: Ts) -> bool {
+        self.terms.iter().all(|term| !term.test.is_told_by_run() || term.test.holds_of_run(row, now) != term.not)
+    }
+
+    /// The moments between which every entry of the ledger that passes came into it, both among them; `None` where it leaves
+    /// that open.
+    pub fn since_between(&self, now: Ts) -> (Option<Ts>, Option<Ts>) {
+        let ages = self.terms.iter().filter_map(|term| match &term.test {
+            Test::Age { over, than } => Some((*over != term.not, now.minus(*than))),
+            _ => None,
+        });
+        let (mut from, mut to) = self.between(Moment::Since, now);
+        for (is_older, moment) in ages {
+            if is_older { to = to.into_iter().chain([moment]).min() } else { from = from.max(Some(moment)) }
+        }
+        (from, to)
+    }
+
     /// The moments between which every run that passes began; `None` where it leaves that open.
     pub fn runs_between(&self, now: Ts) -> (Option<Ts>, Option<Ts>) {
+        self.between(Moment::Run, now)
+    }
+
+    fn between(&self, moment: Moment, now: Ts) -> (Option<Ts>, Option<Ts>) {
         let spans = |test: &Test| match test {
-            Test::When(Moment::Run, spans) => spans.clone(),
+            Test::When(of, spans) if *of == moment => spans.clone(),
             _ => Vec::new(),
         };
         let terms = self.terms.iter().filter(|term| !term.not).map(|term| spans(&term.test));
