@@ -4,19 +4,19 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tempfile::TempDir;
 use tokio::signal::unix::SignalKind;
 
-use super::args::{
-    AlertsVerb, Cli, ConfigVerb, DemoArgs, EnvVerb, LogVerb, Looks, PlanVerb, SelfVerb, ServeArgs, Verb,
-};
+use super::args::{AlertsVerb, Cli, ConfigVerb, DemoArgs, EnvVerb, Looks, PlanVerb, SelfVerb, ServeArgs, Verb};
 use super::console::Console;
 use super::console_modes::{Opened, console};
 use super::context::{self, Context, screen};
 use super::demo::Demo;
 use super::out::Out;
+use super::verb_kinds::{changes, here_only, needs_data, orders, reads};
 use super::{
-    approval, bill, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man, output,
-    plans, serve, setup, slips, upgrade, write,
+    approval, bill, bills, complete, demo, demo_headless, doctor, elsewhere, environments, help, history, man,
+    named_data, output, plans, serve, setup, slips, upgrade, write,
 };
 use crate::boot::owner::Word;
 use crate::boot::{self, Booted, Paths, SystemClock};
@@ -94,13 +94,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     }
     // A file that would become longer than `ulimit -f` allows is an error, not the process's end.
     let _ignored = tokio::signal::unix::signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
-    let mut paths = Paths::find(global.config.as_deref(), global.data.as_deref())?;
-    // A verb that only reads makes no directory: where there is none it reads an empty one, which is gone after it.
-    let reads_here = cli.verb.as_ref().is_some_and(reads) && global.attach.is_none() && global.snapshot.is_none();
-    let nowhere = if reads_here && !paths.data.exists() { Some(tempfile::tempdir()?) } else { None };
-    if let Some(empty) = &nowhere {
-        paths.data = empty.path().join("data");
-    }
+    let paths = Paths::find(global.config.as_deref(), global.data.as_deref())?;
     // A file that is to be made need not be there.
     let makes = matches!(cli.verb, Some(Verb::Env(EnvVerb::Add(_))));
     let named = global.config.is_some() && !makes;
@@ -111,6 +105,10 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
     let mut context = Context { global, paths, config, causes, clock, known: Arc::default(), snapshot: None };
+    let nowhere = look_for_data(&context, cli.verb.as_ref())?;
+    if let Some(empty) = &nowhere {
+        context.paths.data = empty.path().join("data");
+    }
     look_at_copy(&mut context, cli.verb.as_ref())?;
     if let (Some(verb), Some(_)) = (cli.verb.as_ref().and_then(here_only), &context.global.attach) {
         return Err(not_behind_attach(&context.out(), verb));
@@ -141,6 +139,20 @@ async fn begin(context: &Context) -> Result<u8, Stop> {
             Opened::Unconfigured => Err(context.out().no_environment(&context.paths.config)),
         },
     }
+}
+
+/// An empty directory, gone after the verb, where one that needs what is there finds nothing: it makes none. One that was named
+/// and is not there is refused.
+fn look_for_data(context: &Context, verb: Option<&Verb>) -> Result<Option<TempDir>, Stop> {
+    let (global, data) = (&context.global, &context.paths.data);
+    let Some(verb) = verb.filter(|_| global.attach.is_none() && global.snapshot.is_none()) else { return Ok(None) };
+    // Where the facts are in a database, that directory holds none of them.
+    let is_local = context.config.store.is_none();
+    if global.data.is_some() && is_local && needs_data(verb) {
+        named_data::check(&context.out(), data)?;
+    }
+    let is_nowhere = (reads(verb) || is_local && orders(verb)) && named_data::is_absent(data);
+    Ok(if is_nowhere { Some(tempfile::tempdir()?) } else { None })
 }
 
 /// Looks are the console's: any other verb would take no notice of them.
@@ -206,95 +218,6 @@ fn not_behind_attach(out: &Out, verb: &str) -> Stop {
         "`{verb}` 只用于本用户自己的配置和数据目录，与 --attach 所指的引擎无关：请去掉 --attach，或以该用户身份执行"
     );
     out.usage(&en, &zh)
-}
-
-/// Whether a verb reads runs, bills or the log and writes nothing of them.
-fn reads(verb: &Verb) -> bool {
-    match verb {
-        Verb::Ledger(_)
-        | Verb::History(_)
-        | Verb::Bill(_)
-        | Verb::Export(_)
-        | Verb::Report(_)
-        | Verb::Handover(_)
-        | Verb::Evidence(_)
-        | Verb::Health => true,
-        Verb::Log(args) => args.verb.is_none(),
-        Verb::Forecast(args) => args.verb.is_none(),
-        Verb::Plan(verb) => matches!(verb, PlanVerb::Preview { .. }),
-        _ => false,
-    }
-}
-
-/// The name of a verb that orders something or changes a data directory: a copy takes none of them.
-fn changes(verb: &Verb) -> Option<&'static str> {
-    match verb {
-        Verb::Run(_) => Some("run"),
-        Verb::Retry(_) => Some("retry"),
-        Verb::Approve(_) => Some("approve"),
-        Verb::Verify(_) => Some("verify"),
-        Verb::Resume(_) => Some("resume"),
-        Verb::Cancel(_) => Some("cancel"),
-        Verb::Resolve(_) => Some("resolve"),
-        Verb::Reopen(_) => Some("reopen"),
-        Verb::Take(_) => Some("take"),
-        Verb::Serve(_) => Some("serve"),
-        Verb::Prune { .. } => Some("prune"),
-        Verb::Upgrade(_) => Some("upgrade"),
-        Verb::Store(_) => Some("store"),
-        Verb::Restore { .. } => Some("restore"),
-        Verb::Env(EnvVerb::Adopt { .. }) => Some("env adopt"),
-        Verb::Env(EnvVerb::Add(_)) => Some("env add"),
-        Verb::Log(args) => matches!(args.verb, Some(LogVerb::Accept { .. })).then_some("log accept"),
-        _ => None,
-    }
-}
-
-/// The name of a verb that only ever works on what is this user's own.
-fn here_only(verb: &Verb) -> Option<&'static str> {
-    match verb {
-        Verb::Demo(_) => Some("demo"),
-        Verb::Serve(_) => Some("serve"),
-        Verb::Doctor(_) => Some("doctor"),
-        Verb::Own(SelfVerb::Check) => Some("self check"),
-        Verb::Upgrade(_) => Some("upgrade"),
-        Verb::Backup { .. } => Some("backup"),
-        Verb::Restore { .. } => Some("restore"),
-        Verb::Prune { .. } => Some("prune"),
-        Verb::Store(_) => Some("store"),
-        Verb::Alerts(_) => Some("alerts"),
-        Verb::Plan(PlanVerb::List) => Some("plan list"),
-        Verb::Plan(PlanVerb::Check) => Some("plan check"),
-        Verb::Env(EnvVerb::List) => Some("env list"),
-        Verb::Env(EnvVerb::Add(_)) => Some("env add"),
-        Verb::Config(ConfigVerb::Check) => Some("config check"),
-        Verb::Evidence(_) => Some("evidence"),
-        // Asked of the owner; or about a file that is named, or nothing but this program.
-        Verb::Run(_)
-        | Verb::Retry(_)
-        | Verb::Approve(_)
-        | Verb::Verify(_)
-        | Verb::Resume(_)
-        | Verb::Cancel(_)
-        | Verb::Ledger(_)
-        | Verb::Resolve(_)
-        | Verb::Reopen(_)
-        | Verb::Take(_)
-        | Verb::History(_)
-        | Verb::Bill(_)
-        | Verb::Export(_)
-        | Verb::Report(_)
-        | Verb::Handover(_)
-        | Verb::Log(_)
-        | Verb::Forecast(_)
-        | Verb::Plan(_)
-        | Verb::Env(_)
-        | Verb::Health
-        | Verb::Sim(_)
-        | Verb::Keys
-        | Verb::Completions { .. }
-        | Verb::Man => None,
-    }
 }
 
 async fn serve(context: &Context, args: &ServeArgs) -> Result<Exit, Stop> {

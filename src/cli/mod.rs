@@ -35,6 +35,7 @@ mod leave;
 mod lines;
 pub mod log;
 pub mod man;
+mod named_data;
 mod numbers;
 pub mod out;
 pub mod output;
@@ -52,6 +53,7 @@ mod store;
 mod take;
 mod unread;
 pub mod upgrade;
+mod verb_kinds;
 mod write;
 
 pub use dispatch::main;

@@ -321,6 +321,12 @@ impl Site {
         self.dir.path().join("data")
     }
 
+    /// The data directory, in which nothing was ever done.
+    pub fn empty_data(&self) {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new().mode(0o700).create(self.data()).unwrap();
+    }
+
     /// The program with arguments, its input closed and its output heard.
     pub fn command(&self, lang: &str, args: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);

@@ -82,6 +82,12 @@ impl Place {
         self.dir.path().join("data")
     }
 
+    /// The data directory, in which nothing was ever done.
+    pub fn empty_data(&self) {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new().mode(0o700).create(self.data()).unwrap();
+    }
+
     pub fn options(&self) -> Vec<String> {
         let (config, data) = (self.dir.path().join("config.toml"), self.data());
         ["--config", &config.display().to_string(), "--data", &data.display().to_string(), "--lang", "en"]

@@ -128,6 +128,10 @@ fn no_terminal_is_one_line_and_no_escape() {
     place.check(&[], 5, &["not a terminal"]);
     place.check(&["demo"], 5, &["not a terminal", "--headless"]);
     place.check(&["bogus"], 2, &["bogus"]);
+    // A directory that was named and is not there comes before whatever else is wrong.
+    place.check(&["ledger", "cause:"], 2, &["no such data directory"]);
+    fs::create_dir(place.dir.path().join("data")).unwrap();
+    fs::set_permissions(place.dir.path().join("data"), fs::Permissions::from_mode(0o700)).unwrap();
     place.check(&["ledger", "cause:"], 2, &["cause", "needs a value"]);
     place.check(&["bill", "NOPE"], 2, &["no bill NOPE"]);
     place.check(&["history", "01ZZ"], 2, &["no run"]);

@@ -22,6 +22,7 @@ fn a_filter_about_runs_lists_runs_and_one_about_bills_lists_bills() {
         _ => Said::Good,
     });
     let site = Site::new(erp, "1s", "", "breaker_failed_percent = 100\n");
+    site.empty_data();
     for filter in ["state:empty", "运行类型:定时"] {
         let (code, said, _) = verb(&site, "en", &["history", "--filter", filter]);
         assert!(code == Some(0) && said.contains("no run matches"), "an empty store: {said}");
@@ -66,6 +67,7 @@ fn a_filter_about_runs_lists_runs_and_one_about_bills_lists_bills() {
 #[test]
 fn a_bill_that_no_run_has_read_is_asked_of_the_erp() {
     let place = Place::new(60);
+    place.empty_data();
     let ask = |number: &str, more: &[&str]| {
         let out = place.verb(&[&["bill", number, "--ask"], more].concat());
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -149,7 +149,7 @@ fn what_a_verb_refuses_is_said_in_the_readers_language() {
     }
     let empty = Site::new(Erp::start(0, |_, _, _| Said::Good), "1s", "", "");
     for args in [&["doctor"][..], &["log", "verify"], &["upgrade"]] {
-        assert!(verb(&empty, "zh", args).2.contains("没有数据目录"), "{args:?}");
+        assert!(verb(&empty, "zh", args).2.contains("没有这个数据目录"), "{args:?}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Orders of verbs that cannot be carried out, through the real program: what is refused before anything is read, what a verb
 //! leaves behind, and what it says of it.
+use std::process::{Command, Stdio};
+
 use crate::erp::{Erp, Said, Site, answer};
 use serde_json::Value;
 
@@ -140,12 +142,13 @@ fn the_ledger_names_first_what_nobody_can_say_anything_about() {
 }
 
 #[test]
-fn a_verb_that_only_reads_makes_no_data_directory_and_a_backup_can_be_restored_after_it() {
+fn a_verb_that_needs_what_is_there_makes_no_data_directory_and_a_backup_can_be_restored_after_it() {
     let site = left_over();
     let backup = site.dir.path().join("bk").display().to_string();
     assert_eq!(verb(&site, "en", &["backup", &backup]).0, Some(0));
     let other = Site::new(Erp::start(2, |_, _, _| Said::Good), "1s", "", "");
     let list = other.dir.path().join("list.csv").display().to_string();
+    let state = other.dir.path().join("state");
     for (args, code, words) in [
         (&["history"][..], 0, "no runs yet"),
         (&["ledger"], 0, "empty"),
@@ -154,14 +157,82 @@ fn a_verb_that_only_reads_makes_no_data_directory_and_a_backup_can_be_restored_a
         (&["export", "--all", &list], 0, "0 bills"),
         (&["log"], 0, ""),
         (&["plan", "preview", "p"], 0, "found 2"),
+        (&["verify"], 0, ""),
+        (&["retry", "--yes"], 0, ""),
     ] {
-        let (got, out, said) = verb(&other, "en", args);
-        assert_eq!(got, Some(code), "{args:?}: {out}{said}");
-        assert!(out.contains(words) || said.contains(words), "{args:?}: {out}{said}");
-        assert!(!other.data().exists(), "{args:?}");
+        // The directory that nobody named: nothing was ever done there.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skydeck"));
+        command.env("XDG_STATE_HOME", &state).arg("--config").arg(other.dir.path().join("config.toml"));
+        let out = command.args(["--lang", "en"]).args(args).stdin(Stdio::null()).output().unwrap();
+        let said = [out.stdout, out.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert!(!state.exists(), "{args:?} made a directory");
     }
+    assert_eq!(
+        verb(&other, "en", &["plan", "preview", "p"]).0,
+        Some(0),
+        "a preview asks the ERP, before a first run too"
+    );
+    assert!(!other.data().exists());
     assert_eq!(verb(&other, "en", &["restore", &backup]).0, Some(0));
     assert!(verb(&other, "en", &["history"]).1.contains("found 3"));
+}
+
+#[test]
+fn a_data_directory_that_was_mistyped_is_said_by_every_verb_that_needs_it_and_never_made() {
+    let site = left_over();
+    let typed = site.dir.path().join("dta");
+    let run = |lang: &str, data: &std::path::Path, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skydeck"));
+        command.arg("--config").arg(site.dir.path().join("config.toml")).arg("--data").arg(data);
+        let out = command.args(["--lang", lang]).args(args).stdin(Stdio::null()).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let (copy, report) = (site.dir.path().join("bk"), site.dir.path().join("r.md"));
+    let (copy, report) = (copy.display().to_string(), report.display().to_string());
+    for args in [
+        &["history"][..],
+        &["ledger"],
+        &["ledger", "--groups"],
+        &["bill", "XSCKD100001"],
+        &["health"],
+        &["export", &report],
+        &["report", &report],
+        &["handover"],
+        &["evidence", "0", &report],
+        &["log"],
+        &["log", "verify"],
+        &["log", "head"],
+        &["forecast"],
+        &["verify"],
+        &["retry", "--yes"],
+        &["resume"],
+        &["cancel", "0"],
+        &["approve"],
+        &["resolve", "--reason", "x"],
+        &["reopen", "--reason", "x", "N"],
+        &["doctor"],
+        &["backup", &copy],
+        &["prune"],
+        &["upgrade"],
+        &["env", "adopt", "demo", "--reason", "x"],
+    ] {
+        for (lang, what, meant) in
+            [("en", "there is no such data directory", "did you mean"), ("zh", "没有这个数据目录", "是不是")]
+        {
+            let (code, said) = run(lang, &typed, args);
+            let meant = format!("{meant} {}", site.data().display());
+            assert_eq!(code, Some(2), "{args:?}: {said}");
+            assert!(said.contains(what) && said.contains(&meant) && said.lines().count() == 1, "{args:?}: {said}");
+            assert!(!typed.exists(), "{args:?} made a directory");
+        }
+    }
+    assert!(!std::path::Path::new(&report).exists() && !std::path::Path::new(&copy).exists());
+    // The directory above it is none, either, and keeps what it has.
+    let (code, said) = run("zh", site.dir.path(), &["health"]);
+    assert!(code == Some(2) && said.contains("没有流水") && said.contains("/data？"), "{said}");
+    assert!(!site.dir.path().join("journal").exists());
 }
 
 #[test]

@@ -24,13 +24,14 @@ use super::args::EnvAdd;
 use super::context::Context;
 use super::environments::{greeted, not_signed_in};
 use super::out::Out;
-use crate::boot;
+use crate::boot::{self, store_stop};
 use crate::config::EnvironmentConfig;
 use crate::domain::ids::FormId;
 use crate::domain::reason::fault_zh;
 use crate::engine::ports::{Erp, Fault, FaultKind, Greeting, PageQuery};
 use crate::exit::{Exit, Stop};
 use crate::secret::{self, Of};
+use crate::store::local::place::Place;
 use crate::text::show;
 
 pub(super) use self::checked::check;
@@ -286,6 +287,10 @@ fn write(context: &Context, draft: &Draft, before: &str, text: &str) -> Result<(
         Some(Kept::There(_)) | None => None,
     };
     let written = files::write(file, before, text, typed)?;
+    // The directory that was named is there from now on, so that one which is mistyped later stands out.
+    if context.global.data.is_some() {
+        Place::new(&context.paths.data).prepare().map_err(store_stop)?;
+    }
     if out.json {
         out.object(&json!({"type": "env_added", "env": draft.name, "written": written}))?;
     } else {
