@@ -15,6 +15,7 @@ mod world;
 mod columns;
 mod counts;
 mod day;
+mod finding;
 mod flags;
 mod fresh;
 mod keys;

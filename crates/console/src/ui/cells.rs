@@ -10,6 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 mod cell;
+mod named;
 
 pub use cell::Cell;
 
@@ -361,9 +362,11 @@ impl<'a> Pen<'a> {
             if let Some(target) = &cell.target {
                 self.targets.offer(Rect::new(x, y, w, 1), target);
             }
-            let used = (self.glyphs.width(&cell.text) as u16).min(w);
+            let cut = cell.named.then(|| self.glyphs.clip_name(&cell.text, usize::from(w)));
+            let text = cut.as_deref().unwrap_or(&cell.text);
+            let used = (self.glyphs.width(text) as u16).min(w);
             let at = if cell.right { x + w - used } else { x };
-            self.styled(at, y, w, style, &cell.text);
+            self.styled(at, y, w, style, text);
             x = x.saturating_add(w + 1);
         }
     }

@@ -153,6 +153,9 @@ fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
 /// What every update ends with: dialogs that open by themselves, heights, questions, the window's title where it is
 /// another than before.
 fn finish(model: &mut Model, title: Option<&str>, effects: &mut Vec<Effect>) {
+    if let Some(key) = model.overlays.late() {
+        model.overlays.key(&mut model.desk, key, effects);
+    }
     let desk = &mut model.desk;
     let run = desk.pane().run_followed(&desk.shared);
     desk.select_run(run);

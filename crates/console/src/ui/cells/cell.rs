@@ -18,6 +18,8 @@ pub struct Cell<'a> {
     pub role: Role,
     /// Text.
     pub text: Cow<'a, str>,
+    /// A name: others begin alike, and what tells it from them may stand at its end.
+    pub named: bool,
     /// What a click on it means.
     pub target: Option<Target>,
 }
@@ -25,7 +27,7 @@ pub struct Cell<'a> {
 impl<'a> Cell<'a> {
     /// A left-aligned cell.
     pub fn new(width: u16, role: Role, text: impl Into<Cow<'a, str>>) -> Self {
-        Self { width, right: false, key: false, role, text: text.into(), target: None }
+        Self { width, right: false, key: false, role, text: text.into(), named: false, target: None }
     }
 
     /// Right-aligned.
@@ -39,6 +41,13 @@ impl<'a> Cell<'a> {
     #[must_use]
     pub fn key(mut self) -> Self {
         self.key = true;
+        self
+    }
+
+    /// A name, which is cut in its middle.
+    #[must_use]
+    pub fn named(mut self) -> Self {
+        self.named = true;
         self
     }
 

@@ -39,7 +39,7 @@ texts! {
     sorts_nothing no_such_key
     bill_now bill_said bill_not_sent bill_no_answer bill_do bill_whose bill_story story_ordered story_approved
     runs_empty runs_empty_newest history_no_match help_runs help_runs_1 help_runs_2 help_runs_3
-    find_title find_hint find_many find_missing find_none find_partly find_scanning reach_title
+    find_title find_hint find_many find_missing find_none find_partly find_waits find_scanning reach_title
     reach_asks reach_ask reach_finds reach_leaves_out reach_not_there
     from_day_short unresolved_of at_today at_yesterday today_looked today_since today_quiet today_silent today_silent_why all_plans chart_title chart_told
     chart_bad col_runs col_done col_gained col_solved col_open_short col_stuck col_next_short col_went_through span_title span_what
@@ -50,7 +50,7 @@ texts! {
     col_oldest col_open col_outcome col_plan col_reason col_result col_state col_took col_trend close_it columns_title sort_by show_hide sort_up sort_down sorted_first col_what col_when col_who colon
     collecting_started compare_cut compare_newer compare_newly compare_none compare_nothing compare_older compare_open compare_other
     compare_passing compare_same compare_still compare_title compare_unjudged concurrency confirm_count confirm_do confirm_env confirm_locked confirm_nothing confirm_read confirm_record
-    bodies bodies_first bodies_none bodies_title by_key unmade same_key not_compared
+    bodies bodies_only bodies_first bodies_none bodies_title by_key unmade same_key not_compared
     confirm_title confirm_yes count count_none counted_first
     counting decline_short decline_what declined denied due due_in eligible engine_gone environment done_at not_before erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled

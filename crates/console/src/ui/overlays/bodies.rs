@@ -11,6 +11,7 @@ use skydeck_core::domain::run::RunState;
 use crate::ui::cells::Pen;
 use crate::ui::desk::Desk;
 use crate::ui::format::{count, fill};
+use crate::ui::keymap::{Action, Scope};
 use crate::ui::layout::Parts;
 use crate::ui::msg::{Code, Effect, Key};
 use crate::ui::shared::Shared;
@@ -31,12 +32,14 @@ pub(super) struct Bodies {
     behind: Option<Box<dyn Overlay>>,
     lines: Option<Vec<(Role, String)>>,
     top: usize,
+    /// Somebody meant to decide here.
+    refused: bool,
 }
 
 impl Bodies {
     /// Of a run, over what comes back then.
     pub fn new(run: RunId, behind: Box<dyn Overlay>) -> Self {
-        Self { run, behind: Some(behind), lines: None, top: 0 }
+        Self { run, behind: Some(behind), lines: None, top: 0, refused: false }
     }
 }
 
@@ -61,6 +64,12 @@ impl Overlay for Bodies {
         let last = self.lines.as_ref().map_or(0, |lines| lines.len().saturating_sub(1));
         if key.code == Code::Char('G') || key.code == Code::End {
             self.top = last;
+            return Next::Stay;
+        }
+        // Whoever means to decide here has not read the dialog again.
+        let action = desk.shared.setup.keymap.action(Scope::Dialog, key);
+        self.refused = matches!(action, Some(Action::Yes | Action::No)) && key.code != Code::Esc;
+        if self.refused {
             return Next::Stay;
         }
         match turn(&mut self.top, key) {
@@ -114,13 +123,17 @@ impl Overlay for Bodies {
             pen.text(inside.x, inside.y, inside.width, Role::Dim, t.reading);
             return None;
         };
-        let mut y = inside.y;
+        let (mut y, mut bottom) = (inside.y, inside.bottom());
+        if self.refused && inside.height > 1 {
+            bottom -= 1;
+            pen.text(inside.x, bottom, inside.width, Role::Warning, t.bodies_only);
+        }
         for (role, text) in lines.iter().skip(self.top.min(lines.len().saturating_sub(1))) {
             if text.is_empty() {
                 y += 1;
             }
             for line in pen.glyphs.wrap(text, usize::from(inside.width), WRAPPED) {
-                if y >= inside.bottom() {
+                if y >= bottom {
                     return None;
                 }
                 pen.text(inside.x, y, inside.width, *role, &line);

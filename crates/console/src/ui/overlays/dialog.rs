@@ -15,6 +15,9 @@ use skydeck_core::domain::time::Ts;
 /// How long a dialog must stand before it hears a Yes: keys queued before it opened are not meant for it.
 pub(crate) const UNREAD: Duration = Duration::from_millis(400);
 
+/// Lines that one line of a dialog may become.
+const FOLDED: usize = 3;
+
 /// Whether a key says Yes or No to a dialog, and whether it may be heard yet.
 pub(crate) fn answer(shared: &Shared, opened: Ts, key: Key) -> Option<Action> {
     let action = shared.setup.keymap.action(Scope::Dialog, key)?;
@@ -31,17 +34,42 @@ pub(crate) fn middle(pen: &Pen<'_>, w: u16, h: u16) -> Rect {
     Rect::new(area.x + (area.width - w) / 2, area.y + (area.height - h) / 2, w, h)
 }
 
+/// A line of a dialog: its pieces.
+type Line = Vec<(Role, String)>;
+
+/// Sentences that are wider than the screen on two or three lines; `None` where all fit, or where there is no room for more. A
+/// line of several pieces, as a label and its value, stays one.
+fn folded(shared: &Shared, pen: &Pen<'_>, lines: &[Line], extra: u16) -> Option<Vec<Line>> {
+    let (w, h) = shared.size;
+    let max = usize::from(w.saturating_sub(6));
+    let mut all = Vec::with_capacity(lines.len() + 1);
+    for line in lines {
+        match line.as_slice() {
+            [(role, text)] if pen.glyphs.width(text) > max => {
+                all.extend(pen.glyphs.wrap(text, max, FOLDED).into_iter().map(|text| vec![(*role, text)]));
+            }
+            _ => all.push(line.clone()),
+        }
+    }
+    if all.len() == lines.len() {
+        return None;
+    }
+    (all.len() + usize::from(extra) + 4 <= usize::from(h)).then_some(all)
+}
+
 /// Lines of a dialog, then its keys in the bottom line; gives the inside.
 pub(crate) fn dialog(
     shared: &Shared,
     pen: &mut Pen<'_>,
     role: Role,
     title: &str,
-    lines: &[Vec<(Role, String)>],
+    lines: &[Line],
     keys: &[(String, &str)],
     extra: u16,
 ) -> Rect {
-    let width = |line: &Vec<(Role, String)>| line.iter().map(|(_, t)| pen.glyphs.width(t)).sum::<usize>();
+    let folded = folded(shared, pen, lines, extra);
+    let lines = folded.as_deref().unwrap_or(lines);
+    let width = |line: &Line| line.iter().map(|(_, t)| pen.glyphs.width(t)).sum::<usize>();
     let keys_width: usize = keys.iter().map(|(k, t)| pen.glyphs.width(k) + pen.glyphs.width(t) + 3).sum();
     let widest = lines.iter().map(width).chain([pen.glyphs.width(title) + 6, keys_width, 44]).max().unwrap_or(44);
     let w = (widest as u16).saturating_add(4).min(shared.size.0.saturating_sub(2)).max(24);

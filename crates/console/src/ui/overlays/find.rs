@@ -61,6 +61,8 @@ pub(super) struct Find {
     input: Input,
     found: Found,
     waits: bool,
+    /// Enter was pressed before there was anything to open.
+    entered: bool,
     at: usize,
     scroll: Scroll,
 }
@@ -75,6 +77,15 @@ impl Find {
     fn changed(&mut self, shared: &mut Shared) {
         shared.outbox.give_up(&[Asked::Find, Asked::Reach]);
         (self.found, self.waits, self.at, self.scroll) = (Found::default(), false, 0, Scroll::default());
+        self.entered = false;
+    }
+
+    /// The row that an Enter pressed early meant: the bill of that very number, or the only one there is.
+    fn meant(&self) -> Option<usize> {
+        let number = self.number()?;
+        let is_it = |no: &str| no.eq_ignore_ascii_case(&number);
+        let exact = self.found.rows.iter().position(|row| is_it(&row.no) || row.made_no().is_some_and(is_it));
+        exact.or((self.found.done && self.found.rows.len() == 1).then_some(0))
     }
 
     /// The one number that is looked for, where it is one.
@@ -160,6 +171,7 @@ impl Find {
             return (Role::Warning, fill(t.find_missing, &[&format::count(found.missing.len() as u64), &first]));
         }
         match (found.rows.len(), found.done) {
+            (_, false) if self.entered => (Role::Accent, t.find_waits.to_owned()),
             (0, true) => (Role::Warning, t.find_none.to_owned()),
             (n, true) if found.scanned >= LOOKED_THROUGH => {
                 (Role::Dim, fill(t.find_partly, &[&n.to_string(), &format::count(found.scanned)]))
@@ -192,7 +204,7 @@ impl Find {
                 Cell::new(20, Role::Text, self.number_of(row)).key(),
                 Cell::new(14, role, format!("{glyph} {word}")),
                 Cell::new(16, Role::Text, words::reason(&shared.setup.causes, shared.lang, &row.key.op, &row.state)),
-                Cell::new(0, Role::Dim, words::shown(row.plan.as_str())),
+                Cell::new(0, Role::Dim, words::shown(row.plan.as_str())).named(),
                 Cell::new(11, Role::Dim, format::when(row.at, shared.now, shared.setup.zone)),
             ];
             let y = area.y + (i - self.scroll.top()) as u16;
@@ -212,7 +224,7 @@ impl Find {
                     return;
                 }
                 if i == 0 {
-                    pen.text(area.x, y, 22, Role::Text, &pen.glyphs.clip(&name, 22));
+                    pen.text(area.x, y, 22, Role::Text, &pen.glyphs.clip_name(&name, 22));
                 }
                 pen.text(area.x + 23, y, area.width.saturating_sub(24), role, line);
                 y += 1;
@@ -247,6 +259,7 @@ impl Overlay for Find {
                     desk.go(Goto { pane: Scope::Bill, what: Subject::Bill(row.key.clone()) });
                     return Next::Close;
                 }
+                self.entered = !self.found.done && self.number().is_some();
                 let missing = self.found.missing.first().cloned();
                 let number = missing.or_else(|| self.number()).filter(|_| self.found.done && !self.found.asks_erp);
                 if let Some(number) = number {
@@ -284,8 +297,18 @@ impl Overlay for Find {
 
     fn paste(&mut self, _desk: &Desk, text: &str) -> bool {
         insert(&mut self.input, text);
-        (self.found, self.waits, self.at) = (Found::default(), false, 0);
+        (self.found, self.waits, self.entered, self.at) = (Found::default(), false, false, 0);
         true
+    }
+
+    fn late(&mut self) -> Option<Key> {
+        if !self.entered {
+            return None;
+        }
+        // What is to be chosen from is for the person to choose.
+        self.entered = !self.found.done;
+        self.at = self.meant()?;
+        Some(Key::plain(Code::Enter))
     }
 
     fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
@@ -341,7 +364,9 @@ impl Overlay for Find {
         let enter = if asks { t.reach_ask } else { shared.lang.action(Action::Open).0 };
         let back = shared.lang.action(Action::Back).0;
         let keys = [("Enter".to_owned(), enter), ("Esc".to_owned(), back)];
-        draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, &keys);
+        // Once the ERP was asked, Enter has nothing left to do.
+        let keys = if self.found.asks_erp { &keys[1..] } else { &keys[..] };
+        draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, keys);
         caret
     }
 }

@@ -157,6 +157,11 @@ impl Overlays {
         self.open.as_mut().and_then(|open| open.pick(row))
     }
 
+    /// A key that was pressed before there was anything for it, once there is.
+    pub fn late(&mut self) -> Option<Key> {
+        self.open.as_mut().and_then(|open| open.late())
+    }
+
     /// The wheel over an overlay.
     pub fn scroll(&mut self, rows: i64) {
         if let Some(open) = &mut self.open {

@@ -56,6 +56,11 @@ pub(crate) trait Overlay {
         None
     }
 
+    /// A key that was pressed before there was anything for it, now that there is.
+    fn late(&mut self) -> Option<Key> {
+        None
+    }
+
     /// The wheel.
     fn scroll(&mut self, _rows: i64) {}
 

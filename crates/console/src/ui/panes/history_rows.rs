@@ -105,7 +105,7 @@ impl Draws<'_, '_> {
             Cell::new(state, role, format!("{glyph} {word}")),
             Cell::new(1, Role::Accent, sign(&row.head)),
             Cell::new(kind, Role::Dim, run_words::kind_of(self.shared.lang, &row.head)),
-            Cell::new(0, Role::Text, words::plan_name(self.shared, &row.head.plan, &row.head.name)),
+            Cell::new(0, Role::Text, words::plan_name(self.shared, &row.head.plan, &row.head.name)).named(),
             Cell::new(7, Role::Text, format::count(row.tally.found)).right(),
             number(row.tally.failed, Role::Failed),
             number(row.tally.unknown, Role::Unknown),

@@ -163,7 +163,7 @@ impl Pane for Plans {
             let marks = format!("{hazard}{}", if likely { "?" } else { "" });
             let mut cells = vec![
                 Cell::new(state, role, format!("{glyph} {word}")),
-                Cell::new(0, Role::Text, name).key(),
+                Cell::new(0, Role::Text, name).key().named(),
                 Cell::new(trend, Role::Text, ""),
                 Cell::new(unresolved, Role::Failed, open).right(),
                 Cell::new(2, mark_role, marks),

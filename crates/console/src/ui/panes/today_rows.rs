@@ -161,7 +161,7 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
     Some(vec![
         Cell::new(1, role, "!"),
         Cell::new(kind_width(shared), role, kind),
-        Cell::new(20, Role::Text, of).key(),
+        Cell::new(20, Role::Text, of).key().named(),
         Cell::new(0, Role::Text, why),
         Cell::new(11, Role::Dim, since.map(|at| moment(shared, at)).unwrap_or_default()).right(),
     ])
@@ -175,7 +175,7 @@ fn unusual(shared: &Shared, day: &Today, (i, n): (usize, usize)) -> Option<Vec<C
     Some(vec![
         Cell::new(1, Role::Dim, "?"),
         Cell::new(kind_width(shared), Role::Dim, forecast_words::alert(lang, &found.finding)),
-        Cell::new(20, Role::Text, words::plan_name(shared, &plan.plan, &plan.name)).key(),
+        Cell::new(20, Role::Text, words::plan_name(shared, &plan.plan, &plan.name)).key().named(),
         Cell::new(0, Role::Dim, usual::finding(shared, found, false)),
         Cell::new(11, Role::Dim, moment(shared, found.finding.since())).right(),
     ])
@@ -252,7 +252,7 @@ fn group(shared: &Shared, width: u16, day: &Today, i: usize) -> Option<Vec<Cell<
 /// A plan: what happened, what is unresolved and since when, when it is due next and when it last went through.
 fn plan_row(shared: &Shared, pen: &Pen<'_>, width: u16, plan: &PlanDay, at: Option<Number>) -> Vec<Cell<'static>> {
     let name = words::plan_name(shared, &plan.plan, &plan.name);
-    let mut cells = vec![Cell::new(name_width(width), Role::Text, name).key()];
+    let mut cells = vec![Cell::new(name_width(width), Role::Text, name).key().named()];
     cells.extend(Number::ALL.map(|number| {
         let n = number.of(plan);
         let mark = if at == Some(number) { pen.glyphs.folded } else { "" };
