@@ -157,7 +157,9 @@ impl Stop {
 
     /// What could not be done, and what the system says of it.
     pub fn system(exit: Exit, en: impl fmt::Display, zh: impl fmt::Display, why: &dyn fmt::Display) -> Self {
-        Self::both(exit, format!("{en}: {why}"), format!("{zh}：{}", system_words::chinese(&why.to_string())))
+        let why = why.to_string();
+        let why = system_words::without_made_file(&why);
+        Self::both(exit, format!("{en}: {why}"), format!("{zh}：{}", system_words::chinese(why)))
     }
 
     /// The engine answered another question than was asked.

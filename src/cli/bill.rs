@@ -5,7 +5,7 @@ use super::asked::no_bill;
 use super::json;
 use super::out::Out;
 use super::unread;
-use crate::domain::bill::UnknownWhy;
+use crate::domain::bill::{Status, UnknownWhy};
 use crate::domain::cause::known;
 use crate::domain::erp_status::After;
 use crate::domain::event::{Event, Fact};
@@ -237,18 +237,23 @@ fn text_of(body: &Body) -> String {
 }
 
 /// A status that a read found; some records have none.
-fn found_as(out: &Out, status: &str) -> String {
+fn found_as(out: &Out, status: Option<&Status>) -> String {
     match status {
-        "" => out.t("found", "读到").to_owned(),
-        code => format!("{} {code}", out.t("found in status", "读到，状态")),
+        Some(status) if status.code().is_empty() => out.t("found", "读到").to_owned(),
+        status => format!("{} {}", out.t("found in status", "读到，状态"), told(out, status, "?")),
     }
 }
 
+/// A status in words and code; what stands where there is none.
+fn told(out: &Out, status: Option<&Status>, none: &str) -> String {
+    status.map_or_else(|| none.to_owned(), |status| show(&status.told(out.lang), 200).into_string())
+}
+
 /// The same of a read that came after a call.
-fn read_as(out: &Out, status: &str) -> String {
+fn read_as(out: &Out, status: Option<&Status>) -> String {
     match status {
-        "" => out.t("read back: it is there", "回查：已存在").to_owned(),
-        code => format!("{} {code}", out.t("read back: status", "回查：状态")),
+        Some(status) if status.code().is_empty() => out.t("read back: it is there", "回查：已存在").to_owned(),
+        status => format!("{} {}", out.t("read back: status", "回查：状态"), told(out, status, "-")),
     }
 }
 
@@ -256,7 +261,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
     let text = match &fact.event {
         Event::BillsFound { run, bills } => {
             let bill = bills.iter().find(|b| b.fid == key.record.fid);
-            let found = found_as(out, bill.map_or("?", |bill| bill.rev.status.code()));
+            let found = found_as(out, bill.map(|bill| &bill.rev.status));
             let probe = bills.iter().find_map(|bill| bill.probe.as_ref());
             let probe = probe.map_or(String::new(), |cause| {
                 out.colon(
@@ -292,8 +297,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             format!("{} {ms} ms{}{said}{side}", out.step(&key.op, *step), out.t(", ", "，"))
         }
         Event::BillRead { rev, approver, fields, .. } => {
-            let status = rev.as_ref().map_or("-", |r| r.status.code());
-            let mut said = vec![read_as(out, status)];
+            let mut said = vec![read_as(out, rev.as_ref().map(|rev| &rev.status))];
             said.extend(fields.iter().map(|(path, value)| format!("{path}={value}")));
             said.extend(approver.clone());
             said.join(" ")

@@ -68,8 +68,7 @@ pub async fn print(link: &dyn Link, out: &Out, scope: Scope, filter: &Filter, li
             let before = resolved_before(out, &closing.by, closing.at, &closing.reason);
             reason = [reason, before].join(out.t("; ", "；"));
         }
-        let status = After::of(row);
-        let status = if status.status.is_some() { status.code() } else { "-" }.to_owned();
+        let status = After::of(row).status.map_or_else(|| "-".to_owned(), |status| status.told(out.lang));
         let mut cells = vec![row.no.clone(), row.fid().to_string(), state, status, row.attempts.to_string(), reason];
         cells.extend(made.then(|| row.made_no().unwrap_or_default().to_owned()));
         cells.extend(several.then(|| out.named(&row.key.op)));

@@ -58,7 +58,8 @@ fn export(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
     let Some(_) = journal.damage.first() else { return Ok(Exit::Ok) };
     let words =
         out.t("the journal is damaged: what could not be read is missing in it", "流水已损坏：读不出的部分未导出");
-    Err(Stop::new(Exit::Unsound, format!("{}: {words}", file.display())))
+    let file = file.display().to_string();
+    Err(Stop::new(Exit::Unsound, out.colon(&file, &file, words)))
 }
 
 /// What is to be done next, and the command that does it.

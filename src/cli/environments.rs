@@ -242,7 +242,10 @@ async fn adopt_there(context: &Context, booted: &Booted, env: &EnvId, reason: St
             "the engine that is running was started with another address; end it (skydeck serve --end), then adopt",
             "正在运行的引擎以另一个地址启动；请先结束它（skydeck serve --end），再确认",
         );
-        return Err(Stop::new(Exit::Refused, format!("{env}: {words} ({is})")));
+        let [before, after] = driver.out.lang.t([" (", ")"], ["（", "）"]);
+        let said = format!("{words}{before}{is}{after}");
+        let env = env.to_string();
+        return Err(Stop::new(Exit::Refused, driver.out.colon(&env, &env, &said)));
     }
     driver.order(Command::AdoptServer { env: env.clone(), reason }).await?;
     let server = is.unwrap_or_default();

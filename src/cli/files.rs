@@ -194,9 +194,9 @@ pub(super) async fn evidence(context: &Context, args: &EvidenceArgs) -> Result<E
         serde_json::json!({"at": out.time(context.clock.now()), "by": concat!("skydeck ", env!("CARGO_PKG_VERSION"))});
     let sealed = evidence::write(&context.paths.data, run, &made, &mut file).map_err(|why| match why {
         evidence::Unwritten::Store(error) => boot::store_stop(error),
-        evidence::Unwritten::File(error) => not_written(&out, &part.fault(error)),
+        evidence::Unwritten::File(error) => not_written(&out, &part.fault(&error)),
     })?;
-    std::io::Write::flush(&mut file).map_err(|error| not_written(&out, &part.fault(error)))?;
+    std::io::Write::flush(&mut file).map_err(|error| not_written(&out, &part.fault(&error)))?;
     drop(file);
     let path = part.keep().map_err(|error| not_written(&out, &error))?.display().to_string();
     let evidence::Sealed { appends, calls, lines, seal } = sealed;

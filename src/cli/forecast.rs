@@ -113,7 +113,8 @@ fn show(out: &Out, plan: &PlanForecast) -> std::io::Result<()> {
         })?;
     }
     for found in &plan.found {
-        out.line(&format!("  ! {}: {}", words::alert(out.lang, &found.finding), words::found(&says, found)))?;
+        let alert = words::alert(out.lang, &found.finding);
+        out.line(&format!("  ! {}", out.colon(alert, alert, &words::found(&says, found))))?;
     }
     for line in &plan.lines {
         let (by, standing) = (words::forecaster(out.lang, line.by), words::standing(out.lang, line.standing));

@@ -42,7 +42,8 @@ pub async fn run(context: &Context, yes: bool) -> Result<Exit, Stop> {
     } else {
         out.t("would be forgotten (add --yes)", "将被清除（加 --yes 执行）")
     };
-    out.line(&format!("{words}: {} {}", pruned.gone.found, columns.join(", ")))?;
+    let sum = format!("{} {}", pruned.gone.found, columns.join(out.t(", ", "，")));
+    out.line(&out.colon(words, words, &sum))?;
     if context.config.retention.bodies.is_some() {
         let words = if yes {
             out.t("bodies dropped, their hashes stay", "已清除发送内容，散列值保留")

@@ -250,7 +250,8 @@ fn say_writes(out: &Out, form: &str, name: &str, found: &Writes) -> Result<(), S
     if out.json {
         out.object(&json!({"type": "env_right", "form": form, "call": name, "right": word, "text": text}))?;
     } else {
-        out.line(&format!("{form} {name}: {text}"))?;
+        let what = format!("{form} {name}");
+        out.line(&out.colon(&what, &what, &text))?;
     }
     Ok(())
 }

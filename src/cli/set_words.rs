@@ -11,9 +11,9 @@ pub(super) fn collected(out: &Out, row: &RunRow, set: &Collected) -> String {
     let (env, callable, verify) = (&head.env, set.callable.to_string(), head.kind == RunKind::Verify);
     // Records of other systems, and those that were handed in, have no status of the ERP's.
     let known = set.by_status.iter().filter(|(status, _)| !status.code().is_empty());
-    let statuses: Vec<String> = known.map(|(s, n)| format!("{} {n}", s.code())).collect();
+    let statuses: Vec<String> = known.map(|(s, n)| format!("{} {n}", s.told(out.lang))).collect();
     let [before, after] = if statuses.is_empty() { [""; 2] } else { out.lang.t([" (", ")"], ["（", "）"]) };
-    let statuses = format!("{before}{}{after}", statuses.join(" "));
+    let statuses = format!("{before}{}{after}", statuses.join(out.t(", ", "，")));
     let source = head.form.source_env();
     let said = match out.lang {
         Language::En => {
@@ -54,12 +54,13 @@ pub(super) fn unchanged(out: &Out, collected: &Collected) -> Option<String> {
 pub(super) fn absent(out: &Out, collected: &Collected) -> Option<String> {
     (collected.absent > 0).then(|| {
         format!(
-            "{} {}: {}",
+            "{} {}{}{}",
             collected.absent,
             out.t(
                 "bills of the source are not in the target exactly once; no call, asked again next time",
                 "张在目标中查不到或不唯一，本次不处理，下次再查"
             ),
+            out.t(": ", "："),
             crate::text::show(&collected.absent_first.join(" "), 1024).as_str()
         )
     })

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::ExportError;
+use skydeck_core::domain::system_words::without_made_file;
 
 /// What others may do with it is the mask's to say, as for any file that a program makes.
 const MODE: u32 = 0o666;
@@ -35,7 +36,7 @@ impl Part {
         let dir = path.parent().unwrap_or_else(|| Path::new("/"));
         let mut temp = tempfile::Builder::new();
         temp.prefix(".skydeck-").suffix(".part").permissions(Permissions::from_mode(MODE));
-        let temp = temp.tempfile_in(dir).map_err(|error| fault(&path, error))?;
+        let temp = temp.tempfile_in(dir).map_err(|error| fault(&path, &error))?;
         Ok(Self { path, temp, force })
     }
 
@@ -49,7 +50,7 @@ impl Part {
     /// # Errors
     /// The system has no more of them.
     pub fn file(&self) -> Result<File, ExportError> {
-        self.temp.as_file().try_clone().map_err(|error| fault(&self.path, error))
+        self.temp.as_file().try_clone().map_err(|error| fault(&self.path, &error))
     }
 
     /// Gives it its name, after everything of it is on the disk.
@@ -58,29 +59,30 @@ impl Part {
     /// The disk is full, or another file has the name by now.
     pub fn keep(self) -> Result<PathBuf, ExportError> {
         let Self { path, temp, force } = self;
-        temp.as_file().sync_all().map_err(|error| fault(&path, error))?;
+        temp.as_file().sync_all().map_err(|error| fault(&path, &error))?;
         let kept = if force { temp.persist(&path) } else { temp.persist_noclobber(&path) };
         match kept {
             Ok(_) => Ok(path),
             Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(ExportError::Exists(path.display().to_string()))
             }
-            Err(failed) => Err(fault(&path, failed.error)),
+            Err(failed) => Err(fault(&path, &failed.error)),
         }
     }
 
     /// What went wrong with it.
-    pub fn fault(&self, error: io::Error) -> ExportError {
+    pub fn fault(&self, error: &io::Error) -> ExportError {
         fault(&self.path, error)
     }
 }
 
 /// The system's words without the name of a file that nobody asked for.
-fn fault(path: &Path, error: io::Error) -> ExportError {
+fn fault(path: &Path, error: &io::Error) -> ExportError {
     let inner = error.get_ref().and_then(|error| error.source()).and_then(|error| error.downcast_ref::<io::Error>());
     let error = match error.raw_os_error().or_else(|| inner?.raw_os_error()) {
         Some(code) => io::Error::from_raw_os_error(code),
-        None => error,
+        // The library puts the name behind the system's words, and hides their number.
+        None => io::Error::new(error.kind(), without_made_file(&error.to_string()).to_owned()),
     };
     ExportError::File { path: path.display().to_string(), error }
 }

@@ -119,7 +119,7 @@ pub async fn to_file(
     let listing = Listing { scope: wanted.scope, filter: wanted.filter.clone(), format: wanted.format, style };
     let written = write_in(link, listing, (out, part.dir()), progress).await;
     let rows = written.map_err(|error| match error {
-        ExportError::File { error, .. } => part.fault(error),
+        ExportError::File { error, .. } => part.fault(&error),
         other => other,
     })?;
     // Syncing waits for the disk.

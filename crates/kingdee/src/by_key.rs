@@ -5,6 +5,7 @@ use super::client::KingdeeErp;
 use super::request::{MAX_LIMIT, Query};
 use super::transport::CallKind;
 use skydeck_core::domain::bill::Found;
+use skydeck_core::domain::spelled::spelled;
 use skydeck_engine::ports::{Fault, FaultKind, KeyLook, KeyRow, MOST_KEYS};
 
 impl KingdeeErp {
@@ -108,7 +109,7 @@ fn quoted(key: &str) -> Option<String> {
 }
 
 fn unlookable(ask: Ask<'_>, key: &str) -> Fault {
-    let why = format!("`{}` cannot be looked for: it holds what ends a filter", key.escape_debug());
+    let why = format!("`{}` cannot be looked for: it holds what ends a filter", spelled(key));
     ask.fault(
         FaultKind::Config,
         &why,

@@ -185,8 +185,8 @@ where
             for change in &changes {
                 let value =
                     |side: &Option<serde_json::Value>| side.as_ref().map_or("-".to_owned(), ToString::to_string);
-                let text = format!("{}: {} → {}", change.field, value(&change.before), value(&change.after));
-                out.line(&text)?;
+                let text = format!("{} → {}", value(&change.before), value(&change.after));
+                out.line(&out.colon(&change.field, &change.field, &text))?;
             }
             if changes.is_empty() {
                 out.line(out.t("no difference in meaning", "含义相同"))?;
@@ -399,8 +399,9 @@ pub(super) fn refuses(out: &Out, target: Option<&Path>, text: &str, at: &str) ->
         let mend = hazard.mend_in(out.is_zh()).map(|mend| format!("{}{mend}", out.t(" — ", "。建议：")));
         let mend = mend.unwrap_or_default();
         out.note(&format!(
-            "{at}{name}{}: {}{}{}{mend}",
+            "{at}{name}{}{}{}{}{}{mend}",
             hazard.line,
+            out.t(": ", "："),
             hazard.field,
             out.t(": ", "："),
             said(out, hazard)

@@ -77,8 +77,8 @@ pub(super) async fn preview(out: &Out, booted: &Booted, asked: Asked<'_>, query:
         let words = format!("{call}{}{done} {shown}", out.t("; ", "；"));
         out.line(&out.colon("call", "调用", &words))?;
     }
-    for (status, n) in by_status.iter().filter(|(status, _)| !status.is_empty()) {
-        out.line(&format!("  {status}  {n}"))?;
+    for (status, n) in set.by_status.iter().filter(|(status, _)| !status.code().is_empty()) {
+        out.line(&format!("  {}  {n}", status.told(out.lang)))?;
     }
     print_set(out, &seen)?;
     if let Some(n) = first {

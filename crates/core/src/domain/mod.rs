@@ -46,6 +46,7 @@ pub mod run_list;
 pub mod sending;
 pub mod server;
 pub mod sort;
+pub mod spelled;
 pub mod step;
 pub mod story;
 pub mod suggest;

@@ -48,6 +48,11 @@ const PARTS: [(&str, &str); 7] = [
     ("failed to fill whole buffer", "内容不完整"),
 ];
 
+/// The fault without the name of a file that was made on the way, of which nobody has heard.
+pub fn without_made_file(said: &str) -> &str {
+    said.split_once(" at path \"").map_or(said, |(why, _)| why)
+}
+
 /// The fault in Chinese.
 pub fn chinese(said: &str) -> String {
     let number = said.rsplit_once("(os error ").and_then(|(_, rest)| rest.split(')').next()?.parse::<u16>().ok());
@@ -76,6 +81,9 @@ mod tests {
         ] {
             assert_eq!(chinese(said), zh);
         }
+        let made = "No space left on device (os error 28) at path \"/srv/.skydeck-a1B2c3.part\"";
+        assert_eq!(without_made_file(made), "No space left on device (os error 28)");
+        assert_eq!(without_made_file("“at path” is odd"), "“at path” is odd");
         let absent = std::io::Error::from_raw_os_error(2).to_string();
         assert_eq!(chinese(&absent), "文件或目录不存在（系统错误 2）");
     }

@@ -6,6 +6,7 @@ use skydeck_core::domain::cause::Cause;
 use skydeck_core::domain::event::ActionEntry;
 use skydeck_core::domain::group_words;
 use skydeck_core::domain::hours::Counts;
+use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::query::{Answer, EnvRow, PageRequest, Query};
 use skydeck_core::domain::reason::Reason;
@@ -35,7 +36,7 @@ pub async fn gather(link: &dyn Link, since: Ts, style: &Style) -> Result<Handove
     let Answer::Environments(envs) = link.ask(Query::Environments).await? else { return Err(ExportError::WrongAnswer) };
     let live = link.watch().await?.live;
     let open: Vec<&RunRow> = live.open().map(|run| &run.row).collect();
-    let (decided, more) = decisions(link, since, style).await?;
+    let (decided, more) = decisions(link, &day, since, style).await?;
     let told =
         lang.t(["when", "who", "what", "plan", "bills", "reason"], ["时间", "操作员", "操作", "方案", "张数", "理由"]);
     Ok(Handover {
@@ -229,8 +230,15 @@ fn is_decision(entry: &ActionEntry) -> bool {
 }
 
 /// What was decided since a time, oldest first, and how many are left out.
-async fn decisions(link: &dyn Link, since: Ts, style: &Style) -> Result<(Vec<Vec<String>>, usize), ExportError> {
+async fn decisions(
+    link: &dyn Link,
+    day: &Today,
+    since: Ts,
+    style: &Style,
+) -> Result<(Vec<Vec<String>>, usize), ExportError> {
     let lang = style.lang;
+    // As every other section calls it; the id where no run and no plan has a name for it.
+    let called = |id: &PlanId| day.plans.iter().find(|plan| plan.plan == *id).map_or_else(|| id.to_string(), name);
     let (mut rows, mut more, mut page) = (Vec::new(), 0, PageRequest::first(PAGE));
     loop {
         let Answer::Actions(found) = link.ask(Query::Actions(page.clone())).await? else {
@@ -256,7 +264,7 @@ async fn decisions(link: &dyn Link, since: Ts, style: &Style) -> Result<(Vec<Vec
                 clock(at, style),
                 entry.by.said(lang),
                 verb.map_or(entry.verb, str::to_owned),
-                entry.plan.map(|plan| plan.to_string()).unwrap_or_default(),
+                entry.plan.as_ref().map(called).unwrap_or_default(),
                 if entry.bills == 0 { String::new() } else { entry.bills.to_string() },
                 why.join(lang.t("; ", "；")),
             ]);

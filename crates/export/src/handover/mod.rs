@@ -85,7 +85,7 @@ pub async fn to_file(link: Arc<dyn Link>, wanted: &Wanted, style: &Style) -> Res
     let mut out = part.file()?;
     let kept = tokio::task::spawn_blocking(move || match out.write_all(text.as_bytes()) {
         Ok(()) => part.keep(),
-        Err(error) => Err(part.fault(error)),
+        Err(error) => Err(part.fault(&error)),
     });
     kept.await.map_err(|_| ExportError::WrongAnswer)?
 }

@@ -26,6 +26,8 @@ use crate::style::Style;
 const OWN: usize = 200;
 /// Columns of plans that a line for a chat has.
 const IN_SHORT: usize = 4;
+/// What the labels of those hold that come first there.
+const FIRST_IN_SHORT: [&str; 8] = ["日期", "组织", "客户", "供应商", "date", "organi", "customer", "supplier"];
 
 /// What a cell holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,17 +140,25 @@ impl Columns {
 
     /// Those of a bill's cells that say which it is and what is wrong with it.
     pub fn in_short<'a>(&self, cells: &'a [Cell]) -> Vec<&'a Cell> {
-        let mut plans = 0;
-        let tells = |column: &Column| match column {
-            Column::Own(Field::No | Field::Made | Field::Message) | Column::New => true,
-            Column::Plan(_) => {
-                plans += 1;
-                plans <= IN_SHORT
-            }
+        let told = self.told_in_short();
+        let tells = |at: usize, column: &Column| match column {
+            Column::Own(Field::No | Field::Made | Field::Message | Field::OpenSince) | Column::New => true,
+            Column::Plan(_) => told.contains(&at),
             Column::Own(_) | Column::Rest => false,
         };
-        let told: Vec<bool> = self.all.iter().map(tells).collect();
-        cells.iter().zip(told).filter(|(_, told)| *told).map(|(cell, _)| cell).collect()
+        let all = self.all.iter().enumerate().zip(cells);
+        all.filter(|((at, column), _)| tells(*at, column)).map(|(_, cell)| cell).collect()
+    }
+
+    /// The columns of plans that a line for a chat has: whose bill it is, of which day and organisation, before all others.
+    fn told_in_short(&self) -> Vec<usize> {
+        let plans = self.all.iter().enumerate().filter_map(|(at, column)| match column {
+            Column::Plan(label) => Some((at, label.to_lowercase())),
+            Column::Own(_) | Column::Rest | Column::New => None,
+        });
+        let (first, others): (Vec<_>, Vec<_>) =
+            plans.partition(|(_, label)| FIRST_IN_SHORT.iter().any(|word| label.contains(word)));
+        first.into_iter().chain(others).take(IN_SHORT).map(|(at, _)| at).collect()
     }
 
     /// A bill's cells, in the order of the columns.
@@ -305,6 +315,14 @@ mod tests {
         let at = |n: usize| Place::At(n);
         let first = vec![Place::Elsewhere, at(1), Place::Elsewhere, at(2), at(3)];
         assert_eq!(columns.places, [first, vec![at(2), at(4), at(1)]]);
+
+        let mut columns = Columns::begin(None, false);
+        let plan = head(&["FBillNo", "类型", "仓库", "备注", "库存组织", "单据日期", "部门"]);
+        columns.take(&plan, &[true; 7]);
+        let columns = columns.end(Scope::Ledger, false);
+        let told: Vec<&Column> = columns.told_in_short().into_iter().map(|at| &columns.all[at]).collect();
+        let own = |label: &str| Column::Plan(label.to_owned());
+        assert_eq!(told, [&own("库存组织"), &own("单据日期"), &own("类型"), &own("仓库")]);
 
         let many: Vec<String> = (0..300).map(|n| format!("c{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();

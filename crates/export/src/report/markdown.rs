@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
+use chrono::NaiveTime;
+
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::text::markdown_safe;
 
@@ -60,6 +62,8 @@ pub(super) fn write(gathered: &mut Gathered, contents: &Contents<'_>, out: File)
 fn of(cells: &[&Cell]) -> String {
     let texts = cells.iter().map(|cell| match cell {
         Cell::Text(text) => markdown_safe(text),
+        // A day that the ERP wrote as one.
+        Cell::Date(at) if at.time() == NaiveTime::MIN => at.format("%Y-%m-%d").to_string(),
         Cell::Date(at) => at.format("%Y-%m-%d %H:%M").to_string(),
         Cell::Count(n) => n.to_string(),
     });

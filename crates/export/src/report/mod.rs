@@ -112,7 +112,7 @@ pub async fn to_file(
         Scope::Ledger | Scope::History => None,
     };
     let how = How { by_cause: true, dir: part.dir().to_owned(), last: last.as_ref().map(|last| last.at) };
-    let gathered = gather(&link, (wanted.scope, &wanted.filter), how, |error| part.fault(error)).await?;
+    let gathered = gather(&link, (wanted.scope, &wanted.filter), how, |error| part.fault(&error)).await?;
     let (bills, groups) = (gathered.total, gathered.groups.len());
     let seen = Seen::of(&gathered, style.now);
     let (wanted, out) = (wanted.clone(), part.file()?);
@@ -120,7 +120,7 @@ pub async fn to_file(
         write(gathered, About { wanted: &wanted, run: run.as_ref(), last: last.as_ref(), style: &style }, out)
     });
     let written = writing.await.map_err(std::io::Error::other).and_then(|written| written);
-    written.map_err(|error| part.fault(error))?;
+    written.map_err(|error| part.fault(&error))?;
     // Syncing waits for the disk, too.
     let path = tokio::task::spawn_blocking(move || part.keep()).await.map_err(|_| ExportError::WrongAnswer)??;
     Ok(Reported { bills, groups, path, seen })

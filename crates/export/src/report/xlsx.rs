@@ -307,6 +307,68 @@ mod tests {
         .unwrap()
     }
 
+    fn report() -> Report {
+        Report {
+            scope: Scope::Ledger,
+            filter: Filter::default(),
+            typed: String::new(),
+            form: Form::Xlsx,
+            path: String::new(),
+            force: false,
+            codes: false,
+        }
+    }
+
+    /// A line of the kernel's account of this process, in KiB.
+    fn memory(of: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(of)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The real limit of a sheet: minutes, some 700 MB in the temporary directory.
+    #[test]
+    #[ignore = "minutes, by hand: cargo test -p skydeck-export --lib a_million -- --ignored --nocapture"]
+    fn a_million_bills_go_on_in_a_second_sheet_and_memory_stays_flat() {
+        let (style, mut gathered) = (style(), Gathered::default());
+        let head = Arc::new(Head { plan: "方案".into(), names: vec!["FNote".into()], labels: vec!["备注".into()] });
+        let how = How { by_cause: true, dir: std::env::temp_dir(), last: None };
+        let all = ROWS as usize + 9;
+        for n in 0..1000 {
+            gathered.add(&head, &bill(n), &how).unwrap();
+        }
+        let begun = memory("VmRSS");
+        for n in 1000..all {
+            gathered.add(&head, &bill(n), &how).unwrap();
+        }
+        let report = report();
+        let summary = Summary::of(&gathered, About { wanted: &report, run: None, last: None, style: &style });
+        let columns = vec![Columns::of(Scope::Ledger, (&gathered.heads, &gathered.groups[0]), false, None)];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let contents = Contents { summary, columns, style: &style };
+        write(&mut gathered, &contents, file.reopen().unwrap()).unwrap();
+        let more = memory("VmHWM") - begun;
+        eprintln!("{all} bills: {more} KiB more than for 1,000, {} bytes", file.as_file().metadata().unwrap().len());
+        assert!(more < 64 * 1024, "{more} KiB");
+
+        let mut read: Xlsx<_> = calamine::open_workbook(file.path()).unwrap();
+        let names = read.sheet_names();
+        let [summary, sheets @ ..] = names.as_slice() else { panic!("{names:?}") };
+        let mut numbers = 0;
+        for (sheet, rows) in sheets.iter().zip([ROWS, 11]) {
+            let (mut cells, mut last) = (read.worksheet_cells_reader(sheet).unwrap(), 0);
+            while let Some(cell) = cells.next_cell().unwrap() {
+                last = last.max(cell.get_position().0);
+                numbers += usize::from(cell.get_position().1 == 0);
+            }
+            assert_eq!(last + 1, rows, "{sheet}");
+        }
+        assert_eq!((sheets.len(), numbers), (2, all + 2), "each bill once, below two headings");
+        let said = format!("{}、{}", sheets[0], sheets[1]);
+        let summary = read.worksheet_range(summary).unwrap();
+        assert!(summary.rows().flatten().any(|cell| *cell == Data::String(said.clone())), "{said}");
+    }
+
     #[test]
     fn a_list_longer_than_a_sheet_goes_on_in_the_next_one_and_the_summary_says_so() {
         let (style, mut gathered) = (style(), Gathered::default());
@@ -315,15 +377,7 @@ mod tests {
         for n in 0..11 {
             gathered.add(&head, &bill(n), &how).unwrap();
         }
-        let report = Report {
-            scope: Scope::Ledger,
-            filter: Filter::default(),
-            typed: String::new(),
-            form: Form::Xlsx,
-            path: String::new(),
-            force: false,
-            codes: false,
-        };
+        let report = report();
         let summary = Summary::of(&gathered, About { wanted: &report, run: None, last: None, style: &style });
         let columns = Columns::of(Scope::Ledger, (&gathered.heads, &gathered.groups[0]), false, None);
         let mut book = Book::begin(&style, 5).unwrap();

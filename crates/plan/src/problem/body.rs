@@ -1,5 +1,7 @@
 //! Why a body cannot be made for a record. English and Chinese side by side.
 
+use skydeck_core::domain::spelled::spelled;
+
 use std::fmt;
 
 use super::FunctionFault;
@@ -124,13 +126,13 @@ impl BodyFault {
             Self::KeySign { field, value } => pick(
                 format!(
                     "{field}: `{}` holds `;`, `--`, `/*` or a control character and cannot be looked for",
-                    value.escape_debug()
+                    spelled(value)
                 ),
-                format!("{field}：“{}”含有 `;`、`--`、`/*` 或控制字符，无法查找", value.escape_debug()),
+                format!("{field}：“{}”含有 `;`、`--`、`/*` 或控制字符，无法查找", spelled(value)),
             ),
             Self::OddId { id } => pick(
-                format!("the id `{}` cannot stand in a call", id.escape_debug()),
-                format!("内码“{}”不能用于调用", id.escape_debug()),
+                format!("the id `{}` cannot stand in a call", spelled(id)),
+                format!("内码“{}”不能用于调用", spelled(id)),
             ),
             Self::TooLarge { bytes, most } => pick(
                 format!("the body has {bytes} bytes; at most {most} are sent"),

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use skydeck_core::domain::spelled::spelled;
+
 use super::{CronFault, FilterFault, FunctionFault, RenderFault, Suggest, TemplateFault, Words};
 
 /// Makes the function of a table: `pattern => English, Chinese;`.
@@ -133,8 +135,8 @@ said! { RenderFault;
         format!("`{value}` holds `{sign}`, which may not go into a filter"),
         format!("`{value}` 含有 `{sign}`，不能写入过滤条件");
     Self::Control { value } =>
-        format!("`{}` holds a control character, which may not go into a filter", value.escape_debug()),
-        format!("`{}` 含有控制字符，不能写入过滤条件", value.escape_debug());
+        format!("`{}` holds a control character, which may not go into a filter", spelled(value)),
+        format!("`{}` 含有控制字符，不能写入过滤条件", spelled(value));
     Self::EmptyNumber => "an empty bill number", "单据编号为空";
     Self::Filter { why, sign, text } =>
         format!("{why} (sign {sign} of `{text}`)"),
