@@ -7,6 +7,7 @@ mod calls;
 mod chance;
 mod demand;
 mod desks;
+mod faults;
 mod feed;
 mod office;
 mod own;
@@ -460,9 +461,12 @@ fn main() {
     println!("{name} world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");
     println!("forecasters {}\n", hash());
     let (mut sums, feed) = (Sums { only, ..Sums::default() }, Feed::new());
+    let mut wrong = faults::Sums::default();
     for seed in first..=last {
         volume(world, seed, &mut sums, &feed);
         drain(world, seed, &mut sums, &feed);
+        faults::company(world, seed, &mut wrong, &feed);
     }
     print(&sums);
+    wrong.print();
 }

@@ -129,6 +129,8 @@ pub struct Run {
     pub at: i64,
     pub found: u64,
     pub failed: u64,
+    /// The share of what it finds that is refused on a day like this one, in the mean.
+    pub bad: f64,
     /// Mean log of a call's milliseconds.
     pub ms: f64,
 }
@@ -233,7 +235,8 @@ impl Office {
                     let failed = poisson(found as f64 * bad, rng).min(found);
                     let ms = self.call.ln() + load + 0.1 * normal(rng);
                     // The clock starts runs some seconds late.
-                    runs.push(Run { at: begins(day) + i64::from(hour) * HOUR + rng.i64(20..3000), found, failed, ms });
+                    let at = begins(day) + i64::from(hour) * HOUR + rng.i64(20..3000);
+                    runs.push(Run { at, found, failed, bad, ms });
                     waiting = 0.0;
                 }
                 waiting += level * busy * self.of_day(day) * self.hours[hour as usize];

@@ -310,7 +310,7 @@ fn runs(entered: &[i64], year: &Year, rng: &mut Rng) -> (Vec<u32>, Vec<Run>) {
                 continue;
             }
             let now = begins(day) + i64::from(*hour) * HOUR + rng.i64(5_000..240_000);
-            let mut run = Run { at: now, found: 0, failed: 0, ms: 0.0 };
+            let mut run = Run { at: now, found: 0, failed: 0, bad: 0.0, ms: 0.0 };
             while entered.get(at).is_some_and(|moment| *moment < now) {
                 at += 1;
                 run.found += 1;
@@ -320,6 +320,12 @@ fn runs(entered: &[i64], year: &Year, rng: &mut Rng) -> (Vec<u32>, Vec<Run>) {
             run.ms = (350.0 * slow(*hour)).ln() + wander + 0.08 * normal(rng);
             all.push(run);
         }
+    }
+    // Stock runs out when it does: what is refused in the mean is the year's share.
+    let (found, failed) = all.iter().fold((0, 0), |(found, failed), run| (found + run.found, failed + run.failed));
+    let bad = failed as f64 / (found as f64).max(1.0);
+    for run in &mut all {
+        run.bad = bad;
     }
     (hours, all)
 }
