@@ -1,9 +1,9 @@
 //! When a schedule is due: cron of five or six fields, in a named time zone.
 //!
-//! Invariant: a wall time that a clock change skips or repeats is due once, as croner resolves it; weekday numbers whose
-//! meaning differs between dialects are refused rather than guessed.
+//! Invariant: a wall time named by numbers that a clock change skips or repeats is due once; weekday numbers whose meaning
+//! differs between dialects are refused rather than guessed.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
@@ -19,11 +19,57 @@ use skydeck_core::domain::zone::{UnknownZone, Zone};
 pub fn next(schedule: &Schedule, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, CronFault> {
     let cron = parse(&schedule.cron)?;
     let zone = zone(&schedule.zone)?;
-    match cron.find_next_occurrence(&after.with_timezone(&zone), false) {
+    let after = after.with_timezone(&zone);
+    let found = if follows_the_wall(&schedule.cron) {
+        next_on_the_wall(&cron, &after)
+    } else {
+        cron.find_next_occurrence(&after, false)
+    };
+    match found {
         Ok(at) => Ok(Some(at.with_timezone(&Utc))),
         Err(CronError::TimeSearchLimitExceeded) => Ok(None),
         Err(e) => Err(CronFault::Other { cron: schedule.cron.clone(), said: e.to_string() }),
     }
+}
+
+/// Whether times of the day are named by numbers (`0 2,14 * * *`). With a star (`*/30 * * * *`) a schedule goes on as time
+/// does, whatever the clocks show. croner takes a list for the latter: of `0 2,14` it would leave out, or repeat, the first.
+fn follows_the_wall(cron: &str) -> bool {
+    let fields: Vec<&str> = cron.split_whitespace().collect();
+    let times = fields.get(..fields.len().saturating_sub(3)).unwrap_or_default();
+    !times.iter().any(|field| field.contains(['*', '?']))
+}
+
+/// The next time on the wall, as the moment at which clocks show it first; of one that they skip that at which they go on.
+fn next_on_the_wall(cron: &Cron, after: &DateTime<Zone>) -> Result<DateTime<Zone>, CronError> {
+    let zone = after.timezone();
+    let mut wall = after.naive_local();
+    loop {
+        wall = cron.find_next_occurrence(&wall, false)?;
+        let shown = zone.from_local_datetime(&wall).earliest();
+        let at = shown.or_else(|| goes_on(&zone, wall)).ok_or(CronError::InvalidTime)?;
+        // The clocks show again what they showed before: that was due the first time.
+        if at > *after {
+            return Ok(at);
+        }
+    }
+}
+
+/// The moment at which the clocks of a zone go on that skip a wall time; a change lies within a day of it.
+fn goes_on(zone: &Zone, skipped: NaiveDateTime) -> Option<DateTime<Zone>> {
+    let day = TimeDelta::days(1).num_seconds();
+    let near = skipped.and_utc().timestamp();
+    let (mut before, mut at) = (near - day, near + day);
+    let ahead = zone.ahead_of_utc(at);
+    while at - before > 1 {
+        let middle = before + (at - before) / 2;
+        if zone.ahead_of_utc(middle) == ahead {
+            at = middle;
+        } else {
+            before = middle;
+        }
+    }
+    zone.timestamp_opt(at, 0).earliest()
 }
 
 /// Due times after `after` up to and including `until`: the first one, and how many there are, at most `most`.
