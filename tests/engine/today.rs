@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::engine_support::Bench;
 use crate::schedule::{Clockwork, hourly, minutes};
 use skydeck::domain::bill::Slot;
 use skydeck::domain::plan::{Approver, Missed};
@@ -45,4 +46,25 @@ async fn a_plan_that_was_due_and_did_not_run_is_silent_until_it_runs_by_whatever
     work.bench.start_plan().await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(first(&work, begin).await.silent, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_nobody_starts_is_told_ten_minutes_after_it_was_due_and_not_before() {
+    let mut bench = Bench::new();
+    bench.plans.0.lock().unwrap()[0].policy.schedule = Some(hourly(Missed::Skip, Approver::Schedule));
+    bench.try_start().await.unwrap();
+    let asked = async |bench: &Bench| {
+        let span = Span { since: Ts(0), until: None, days: Vec::new() };
+        match bench.engine.as_ref().unwrap().ask(Query::Today(span)).await.unwrap() {
+            Answer::Today(day) => day.plans[0].silent,
+            other => panic!("{other:?}"),
+        }
+    };
+    let begin = bench.clock.now();
+    // 46 minutes and 40 seconds to the hour, and ten minutes after it.
+    tokio::time::sleep(Duration::from_millis((56 * 60 + 40) * 1000 - 1)).await;
+    assert_eq!(asked(&bench).await, None, "it may still come");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let silent = asked(&bench).await.unwrap();
+    assert_eq!((silent.since.0 - begin.0, silent.times), (46 * 60_000 + 40_000, 1));
 }
