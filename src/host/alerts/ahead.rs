@@ -2,7 +2,7 @@
 //!
 //! Invariant: each is told once, as long as it stands; nothing is asked while nothing happens and nothing is due.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ const SOON: Duration = Duration::from_secs(3);
 const LATE: Duration = Duration::from_secs(10 * 60 + 5);
 /// As long as the past is still being read, it is asked again so often.
 const AGAIN: Duration = Duration::from_secs(60);
+/// Looks lie so far apart at least, in milliseconds: of a schedule that is due every second none is owed more.
+const STEP: i64 = 5_000;
 
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,38 +76,57 @@ impl Also {
 pub struct Lookout {
     also: Also,
     told: HashSet<(PlanId, &'static str, Ts)>,
-    look: Option<Ts>,
+    /// When to look. One that was planned stays, whatever is looked at before it.
+    looks: BTreeSet<Ts>,
 }
 
 impl Lookout {
     /// What stands at the beginning is told, too.
     pub fn new(now: Ts, also: Also) -> Self {
-        Self { also, told: HashSet::new(), look: Some(now.plus(SOON)) }
+        Self { also, told: HashSet::new(), looks: BTreeSet::from([now.plus(SOON)]) }
     }
 
-    /// Looks at a moment, or sooner.
+    /// Looks at a moment.
     pub fn look_at(&mut self, at: Ts) {
-        self.look = Some(self.look.map_or(at, |look| look.min(at)));
+        self.looks.insert(at);
+    }
+
+    /// Looks a moment later than this.
+    fn look_after(&mut self, at: Ts) {
+        self.looks.insert(Ts(at.0.saturating_add(STEP - 1).div_euclid(STEP) * STEP));
     }
 
     /// How long nothing is to be asked; `None`: for ever.
     pub fn idle_for(&self, now: Ts) -> Option<Duration> {
-        self.look.map(|look| look.since(now))
+        self.looks.first().map(|look| look.since(now))
     }
 
     /// Whether it is time to ask.
     pub fn is_due(&self, now: Ts) -> bool {
-        self.look.is_some_and(|look| look <= now)
+        self.looks.first().is_some_and(|look| *look <= now)
+    }
+
+    /// It was looked at this moment.
+    fn looked(&mut self, now: Ts) {
+        self.looks.retain(|look| *look > now);
     }
 
     /// The engine did not answer: later.
     pub fn unanswered(&mut self, now: Ts) {
-        self.look = Some(now.plus(AGAIN));
+        self.looked(now);
+        self.look_at(now.plus(AGAIN));
     }
 
     /// Takes what stands; gives what nobody was told yet.
     pub fn see(&mut self, said: &Forecasts, now: Ts) -> Vec<Unusual> {
-        self.look = said.plans.iter().filter_map(|plan| plan.due).min().map(|due| due.plus(LATE));
+        self.looked(now);
+        for due in said.plans.iter().filter_map(|plan| plan.due) {
+            self.look_after(due.plus(LATE));
+            // Of a plan that is due before that once more the time after this one is asked for.
+            if due < now.plus(LATE) {
+                self.look_after(due.plus(SOON));
+            }
+        }
         if said.behind.is_some() {
             self.look_at(now.plus(AGAIN));
         }
@@ -220,6 +241,54 @@ mod tests {
     use super::*;
     use crate::domain::forecast::{Forecaster, PlanForecast};
 
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+
+    /// Follows plans that are due every so many minutes, and at which of them nobody runs, for a day; something else happens
+    /// every so many minutes, too. Gives how long after its time each first miss was told.
+    fn told_after(every: &[i64], missed: &dyn Fn(usize, i64) -> bool, news: i64) -> Vec<i64> {
+        let (mut lookout, mut after) = (Lookout::new(Ts(0), Also::default()), Vec::new());
+        let mut asked = 0;
+        for now in (0..24 * HOUR).step_by(1000) {
+            if now % (news * MINUTE) == 0 {
+                lookout.look_at(Ts(now));
+            }
+            if !lookout.is_due(Ts(now)) {
+                continue;
+            }
+            asked += 1;
+            let plan = |(n, minutes): (usize, &i64)| {
+                let step = minutes * MINUTE;
+                let is_late = |due: &i64| due + 10 * MINUTE <= now;
+                // The first one after the last that ran.
+                let ran = (1..).map(|n| n * step).take_while(|due| *due <= now).filter(|due| !missed(n, *due)).last();
+                let since = ran.unwrap_or(0) + step;
+                let silent = is_late(&since).then_some(Silent { since: Ts(since), times: 1 });
+                let due = Some(Ts((now / step + 1) * step));
+                PlanForecast { plan: PlanId::new(n.to_string()), missed: silent, due, ..PlanForecast::default() }
+            };
+            let plans = every.iter().enumerate().map(plan).collect();
+            for told in lookout.see(&Forecasts { plans, ..Forecasts::default() }, Ts(now)) {
+                let Unusual::Missed(_, silent) = told else { panic!("{told:?}") };
+                after.push(now - silent.since.0);
+            }
+        }
+        assert!(asked < 24 * 60, "{asked} questions a day");
+        after
+    }
+
+    #[test]
+    fn a_missed_run_is_told_as_soon_as_it_is_late_whatever_else_is_looked_at() {
+        let most = i64::try_from(LATE.as_millis()).unwrap() + STEP;
+        // Two plans whose times lie apart; news in between; one that is due more often than a run may be late.
+        let day_off = |n: usize, due: i64| n == 0 && (8 * HOUR..11 * HOUR).contains(&due);
+        for (every, news) in [(vec![60, 47], 1440), (vec![60], 7), (vec![5], 1440), (vec![60, 5, 11], 13)] {
+            let after = told_after(&every, &day_off, news);
+            assert!(!after.is_empty() && after.iter().all(|ms| *ms <= most), "{every:?}, news every {news}: {after:?}");
+            assert_eq!(after.len(), 1, "{every:?}: once");
+        }
+    }
+
     fn quiet(since: i64) -> Found {
         let finding = Finding::Quiet { since: Ts(since), found: 0, expected: 41, runs: 2 };
         Found { by: Forecaster::Silence, finding, denied: 0, alarms: 1 }
@@ -227,8 +296,8 @@ mod tests {
 
     fn said_of(found: Vec<Found>, missed: Option<Silent>) -> Forecasts {
         let plan =
-            PlanForecast { plan: PlanId::new("p"), found, missed, due: Some(Ts(60_000)), ..PlanForecast::default() };
-        Forecasts { behind: None, plans: vec![plan] }
+            PlanForecast { plan: PlanId::new("p"), found, missed, due: Some(Ts(HOUR)), ..PlanForecast::default() };
+        Forecasts { plans: vec![plan], ..Forecasts::default() }
     }
 
     #[test]
@@ -237,7 +306,7 @@ mod tests {
         assert!(!lookout.is_due(Ts(0)) && lookout.is_due(Ts(3_000)), "a moment after the start");
         let missed = Some(Silent { since: Ts(5), times: 1 });
         assert_eq!(lookout.see(&said_of(vec![quiet(7)], missed), Ts(3_000)).len(), 2);
-        assert_eq!(lookout.idle_for(Ts(60_000)), Some(LATE), "next when the next run would be late");
+        assert_eq!(lookout.idle_for(Ts(HOUR)), Some(LATE), "next when the next run would be late");
         let still = Some(Silent { since: Ts(5), times: 2 });
         assert_eq!(lookout.see(&said_of(vec![quiet(7)], still), Ts(4_000)), []);
         assert_eq!(lookout.see(&said_of(Vec::new(), None), Ts(5_000)), []);
