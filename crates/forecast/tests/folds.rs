@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use skydeck_core::domain::forecast::{Finding, Named, Standing};
 use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::time::Ts;
-use skydeck_forecast::{Alarm, Calendar, Folder, Moved, State};
+use skydeck_forecast::{Alarm, Calendar, Folder, Moved, Scoring, State};
 
 use self::feed::Feed;
-use self::office::{DAY, Office, Run, begins, date, day_of, is_workday};
+use self::office::{DAY, Office, Queue, Run, begins, date, day_of, is_workday};
 
 fn folder(state: State) -> Folder {
     Folder::new(Calendar::china().clone(), 1.0, state)
@@ -74,6 +74,55 @@ proptest! {
     }
 
     #[test]
+    fn what_a_run_is_expected_to_find_does_not_depend_on_what_it_finds(seed in 0_u64..1_000_000, at in 250_usize..400, other in 0_u64..500) {
+        let (plan, runs) = some_year(seed, 90, 60.0);
+        let at = at.min(runs.len() - 1);
+        let mut before = folder(State::default());
+        fold_all(&mut before, &plan, &runs[..at]);
+        let said = before.say(&plan, Some(Ts(runs[at].at))).and_then(|said| said.next);
+        let expected = |found: u64| {
+            let mut folder = folder(before.state.clone()).scoring();
+            Feed::new().collect(&mut folder, &plan, runs[at].at, found);
+            let scores = folder.take_scores();
+            scores.into_iter().find_map(|score| match score.what {
+                Scoring::Found { mean, .. } => Some(mean),
+                Scoring::Done(_) => None,
+            })
+        };
+        let (one, two) = (expected(runs[at].found), expected(other));
+        prop_assert_eq!(one, two, "the mean it is scored by");
+        prop_assert!(said.is_none() || said.map(|(_, usual)| usual.mean) == one.map(|mean| mean.round() as u64), "{:?} {:?}", said, one);
+    }
+
+    #[test]
+    fn when_calls_are_done_is_said_by_the_calls_that_are_over(seed in 0_u64..1_000_000, slower in 2_i64..9) {
+        let mut rng = Rng::with_seed(seed);
+        let (queue, plan, feed) = (Queue::new(&mut rng), PlanId::new("queue"), Feed::new());
+        let mut before = folder(State::default()).scoring();
+        for n in 0..30 {
+            let at = begins(date("2026-03-02")) + n * DAY;
+            feed.queue(&mut before, &plan, at, &queue.run(at, &mut rng));
+        }
+        let at = begins(date("2026-05-04"));
+        let settled: Vec<(i64, Option<i64>)> = (1..=200).map(|n| (at + n * 900, None)).collect();
+        // From the hundred and first call on everything takes longer.
+        let slow = |(n, (now, until)): (i64, &(i64, Option<i64>))| (now + (n - 100).max(0) * 900 * slower, *until);
+        let later: Vec<(i64, Option<i64>)> = (1..).zip(&settled).map(slow).collect();
+        let predicted = |settled: &[(i64, Option<i64>)]| -> Vec<(f64, f64, Option<(f64, f64)>)> {
+            let mut folder = folder(before.state.clone()).scoring();
+            feed.queue(&mut folder, &plan, at, settled);
+            let done = |score: skydeck_forecast::Score| match score.what {
+                Scoring::Done(one) if one.at <= 0.5 => Some((one.at, one.predicted, one.range)),
+                Scoring::Done(_) | Scoring::Found { .. } => None,
+            };
+            folder.take_scores().into_iter().filter_map(done).collect()
+        };
+        let (one, two) = (predicted(&settled), predicted(&later));
+        prop_assert_eq!(one.len(), 5, "five marks up to the middle");
+        prop_assert_eq!(one, two);
+    }
+
+    #[test]
     fn a_state_that_is_put_down_and_taken_up_goes_on_as_if_nothing_was(seed in 0_u64..1_000_000, at in 1_usize..300) {
         let (plan, runs) = some_year(seed, 60, 60.0);
         let at = at.min(runs.len());
@@ -106,7 +155,7 @@ fn a_plan_is_as_large_after_a_year_as_after_half_of_it_and_small() {
         for (n, run) in (0..).zip(&runs) {
             feed.collect(&mut folder, &plan, run.at, run.found);
             // More causes than a ledger shows.
-            let group = format!("cause{}", rng.u8(..));
+            let group = format!("cause{}", rng.u16(..));
             folder.ledger_day(&plan, Ts(run.at), &[Moved { group, entered: n % 5, left: n % 4 }]);
         }
         (rmp_serde::to_vec_named(&folder.state.plans).unwrap().len(), folder.state.open.len())
