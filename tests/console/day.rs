@@ -115,3 +115,22 @@ fn what_is_only_likely_is_said_to_be_no_alarm_on_its_row_and_on_the_page_and_not
         assert_eq!(denied(&c), [named], "{page}: {}", text(&c));
     }
 }
+
+#[test]
+fn a_year_whose_holidays_nobody_wrote_down_is_named_on_the_page_with_what_to_do() {
+    for (lang, words) in
+        [(Lang::En, ["holidays of 2027", "newer Skydeck"]), (Lang::Zh, ["2027 年的节假日", "新版 Skydeck"])]
+    {
+        let page = |unknown_year| {
+            let mut world = World::new(false);
+            (world.quiet, world.unknown_year) = (true, unknown_year);
+            let mut c = Console::new(world, lang, (120, 36));
+            c.keys("0gjF");
+            text(&c)
+        };
+        let (known, unknown) = (page(None), page(Some(2027)));
+        for word in words {
+            assert!(unknown.contains(word) && !known.contains(word), "{word}: {unknown}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ async fn said(bench: &Bench) -> PlanForecast {
         let Answer::Forecast(all) = bench.engine.as_ref().unwrap().ask(Query::Forecast(None)).await.unwrap() else {
             panic!("another answer")
         };
-        let Forecasts { behind, mut plans } = *all;
+        let Forecasts { behind, mut plans, .. } = *all;
         if behind.is_none() {
             return plans.remove(0);
         }

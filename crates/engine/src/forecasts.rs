@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use skydeck_core::domain::bill::Outcome;
 use skydeck_core::domain::cause::known;
 use skydeck_core::domain::command::Refusal;
@@ -49,7 +49,9 @@ pub(super) async fn answer(
 ) -> Result<Forecasts, StoreError> {
     let now = shared.clock.now();
     let behind = shared.watched.behind(shared.store.as_ref()).await?;
-    let mut said = Forecasts { behind, plans: Vec::new() };
+    let unknown_year =
+        shared.watched.with(|following| unknown_year(following.folder.calendar(), day_of(now))).flatten();
+    let mut said = Forecasts { behind, unknown_year, plans: Vec::new() };
     for (entry, _) in plans {
         let Ok(plan) = entry else { continue };
         if only.is_some_and(|only| *only != plan.id) {
@@ -66,6 +68,17 @@ pub(super) async fn answer(
         said.plans.push(PlanForecast { missed, due: next, ..known });
     }
     Ok(said)
+}
+
+/// The year whose holidays a calendar does not name: that of a day, or in its last month the next one. What is announced in
+/// November is to be in the calendar before January needs it.
+pub fn unknown_year(calendar: &Calendar, day: NaiveDate) -> Option<i32> {
+    let soon = (day.month() == 12).then_some(day.year() + 1);
+    [Some(day.year()), soon].into_iter().flatten().find(|year| !calendar.knows(*year))
+}
+
+fn day_of(now: Ts) -> NaiveDate {
+    chrono::DateTime::from_timestamp_millis(now.0).unwrap_or_default().date_naive()
 }
 
 impl Inner {
@@ -247,5 +260,21 @@ async fn keep(shared: &Shared) -> Result<(), StoreError> {
 pub(super) async fn keep_last(shared: &Shared) {
     if let Err(error) = keep(shared).await {
         tracing::debug!(%error, "what is usual was not kept; it is read again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_without_holidays_is_named_from_december_before_it() {
+        let asked = |calendar: &Calendar, day: &str| unknown_year(calendar, day.parse().unwrap());
+        let upto_2026 = Calendar::parse("[2025]\n[2026]\noff = [\"10-01..10-07\"]").unwrap();
+        assert_eq!(asked(&upto_2026, "2026-11-30"), None);
+        assert_eq!(asked(&upto_2026, "2026-12-01"), Some(2027), "a month is left");
+        assert_eq!(asked(&upto_2026, "2027-06-01"), Some(2027), "it goes on until somebody writes it down");
+        let with_2027 = upto_2026.overridden_by(Calendar::parse("[2027]").unwrap());
+        assert_eq!((asked(&with_2027, "2026-12-01"), asked(&with_2027, "2027-12-01")), (None, Some(2028)));
     }
 }

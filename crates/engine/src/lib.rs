@@ -12,6 +12,7 @@ use ulid::Ulid;
 
 use crate::api::Watch;
 use crate::ports::Erp;
+pub use forecasts::unknown_year;
 use skydeck_core::domain::access::{Access, Role};
 use skydeck_core::domain::cause::CauseTable;
 use skydeck_core::domain::command::{Order, Receipt, Refusal, StartParams};

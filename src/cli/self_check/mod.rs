@@ -3,6 +3,7 @@
 //!
 //! Invariant: it changes nothing, and what keeps the program from working decides the exit code.
 
+mod calendar;
 mod data;
 mod denied;
 mod host;
@@ -88,6 +89,7 @@ impl Check {
             "temporary" => ("temporary files", "临时文件"),
             "certificates" => ("certificates", "证书"),
             "config" => ("configuration", "配置"),
+            "calendar" => ("calendar", "日历"),
             "data" => ("data directory", "数据目录"),
             "store" => ("store", "存储"),
             "engine" => ("engine", "引擎"),
@@ -123,6 +125,9 @@ pub async fn run(global: &Global) -> Result<Exit, Stop> {
             // Not read before where there was no place to read it from.
             let config = config.unwrap_or_else(|| Ok(Config::default()));
             checks.push(data::config(&out, &paths, &config));
+            if let Ok(config) = &config {
+                checks.push(calendar::check(&out, &paths, config, chrono::Local::now().date_naive()));
+            }
             checks.extend(data::data(&out, &paths).await);
             #[cfg(feature = "postgres")]
             if let Ok(config) = &config {

@@ -103,7 +103,7 @@ impl World {
             Query::Today(span) => Answer::Today(Box::new(self.today(span))),
             Query::Forecast(plan) => {
                 let plans = plan.iter().filter_map(|plan| self.said(plan)).collect();
-                Answer::Forecast(Box::new(Forecasts { behind: None, plans }))
+                Answer::Forecast(Box::new(Forecasts { behind: None, unknown_year: self.unknown_year, plans }))
             }
             Query::Environments => Answer::Environments(self.envs.clone()),
             Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),

@@ -49,6 +49,8 @@ pub struct World {
     pub facts: Vec<Fact>,
     pub actions: Vec<(Seq, Ts, ActionEntry)>,
     pub empty: bool,
+    /// The year whose holidays are in no calendar.
+    pub unknown_year: Option<i32>,
     /// How many plans there are besides, in Today alone.
     pub others: u64,
     /// Runs that ended by themselves.
@@ -179,6 +181,7 @@ impl World {
             empty: false,
             others: 0,
             quiet: false,
+            unknown_year: None,
             refused: false,
             ended: vec![],
             barren: false,

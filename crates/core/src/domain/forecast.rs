@@ -359,6 +359,9 @@ pub struct Forecasts {
     /// The past is still being read: so many facts of so many. Until it is, nothing is said of what is usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<(u64, u64)>,
+    /// The year whose holidays no calendar names: this one, or from December on the next. Of it only weekends are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown_year: Option<i32>,
     /// By plan, in the order of their files.
     pub plans: Vec<PlanForecast>,
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a range or a count stands in every sentence; times and causes are worded by whoever shows them.
 
+use std::cmp::Ordering;
+
 use super::forecast::{DayKind, Finding, Forecaster, Found, Record, Standing, Usual};
 use super::language::Language;
 use super::time::Ts;
@@ -117,24 +119,43 @@ pub fn found(says: &Says<'_>, found: &Found) -> String {
     }
 }
 
+/// The simple rule that a range is compared with.
+fn rule(lang: Language, by: Forecaster) -> &'static str {
+    match by {
+        Forecaster::Done => lang.t("waiting / rate", "“待处理/速率”"),
+        _ => lang.t("the mean of the same hour of the week", "“每周同一小时的均值”"),
+    }
+}
+
+/// That the holidays of a year are not known, and what to do.
+pub fn unknown_year(lang: Language, year: i32) -> String {
+    match lang {
+        Language::En => format!(
+            "the holidays of {year} are in no calendar, only its weekends are known: install a newer Skydeck, or write them down \
+             (calendar under [forecast])"
+        ),
+        Language::Zh => format!(
+            "日历中没有 {year} 年的节假日，只知道周末：请安装新版 Skydeck，或自备日历（[forecast] 的 calendar）"
+        ),
+    }
+}
+
 /// How a forecaster did in the last 30 days; `None` where there was nothing to be right or wrong about.
 pub fn record(lang: Language, by: Forecaster, record: &Record) -> Option<String> {
     let Record { asked, inside, gain, alarms, denied } = *record;
     let en = lang == Language::En;
     let mut parts = Vec::new();
     if asked > 0 {
-        let than = match (by, en) {
-            (Forecaster::Done, true) => "waiting / rate",
-            (Forecaster::Done, false) => "待处理/速率",
-            (_, true) => "the same hour of the week",
-            (_, false) => "同一星期同一小时的均值",
-        };
-        let (sign, by) = (if gain < 0 { '-' } else { '+' }, gain.unsigned_abs());
-        let gain = format!("{sign}{}.{:03}", by / 1000, by % 1000);
-        parts.push(if en {
-            format!("range held in {inside} of {asked}, beside {than} {gain}")
-        } else {
-            format!("范围成立 {inside}/{asked}，与{than}相比 {gain}")
+        let than = rule(lang, by);
+        // Less than a hundredth is chance.
+        let order = if gain.abs() < 10 { Ordering::Equal } else { gain.cmp(&0) };
+        parts.push(match (order, lang) {
+            (Ordering::Greater, Language::En) => format!("range held in {inside} of {asked}, closer than {than}"),
+            (Ordering::Less, Language::En) => format!("range held in {inside} of {asked}, not as close as {than}"),
+            (Ordering::Equal, Language::En) => format!("range held in {inside} of {asked}, as close as {than}"),
+            (Ordering::Greater, Language::Zh) => format!("范围成立 {inside}/{asked}，比{than}更准"),
+            (Ordering::Less, Language::Zh) => format!("范围成立 {inside}/{asked}，不如{than}准"),
+            (Ordering::Equal, Language::Zh) => format!("范围成立 {inside}/{asked}，与{than}一样准"),
         });
     }
     if alarms > 0 {
@@ -166,7 +187,7 @@ pub fn standing(lang: Language, standing: Standing) -> String {
             format!("{}{}", lang.t("learning: ", "数据积累中："), parts.join(lang.t(", ", "，")))
         }
         (Standing::NotBetter, _) => lang
-            .t("silent: no better than the mean of the same hour of the week", "未启用：不优于同一星期同一小时的均值")
+            .t("silent: no better than the mean of the same hour of the week", "未启用：不优于“每周同一小时的均值”")
             .to_owned(),
         (Standing::TooManyAlarms { said }, Language::En) => {
             format!("silent: {said} of its alarms in 30 days were said to be none")
@@ -214,10 +235,17 @@ mod tests {
         let said = record(Language::En, Forecaster::Found, &did).unwrap();
         assert_eq!(
             said,
-            "range held in 162 of 180, beside the same hour of the week -0.035; alarms 2, said to be none 1"
+            "range held in 162 of 180, not as close as the mean of the same hour of the week; alarms 2, said to be none 1"
         );
-        assert!(record(Language::Zh, Forecaster::Done, &did).unwrap().contains("162/180"));
+        let of = |lang, gain| record(lang, Forecaster::Done, &Record { gain, alarms: 0, ..did }).unwrap();
+        assert_eq!(of(Language::En, 120), "range held in 162 of 180, closer than waiting / rate");
+        assert_eq!(of(Language::En, -9), "range held in 162 of 180, as close as waiting / rate");
+        assert_eq!(of(Language::Zh, -120), "范围成立 162/180，不如“待处理/速率”准");
+        assert_eq!(of(Language::Zh, 10), "范围成立 162/180，比“待处理/速率”更准");
         assert_eq!(record(Language::En, Forecaster::Silence, &Record::default()), None, "nothing to say");
+        for lang in [Language::En, Language::Zh] {
+            assert!(unknown_year(lang, 2027).contains("2027") && unknown_year(lang, 2027).contains("[forecast]"));
+        }
         let range = Usual { low: 60, mean: 85, high: 110, day: DayKind::MonthEnd, blind: true };
         assert_eq!(usual(Language::Zh, &range), "通常 60–110（月末，日历中没有本年节假日）");
     }

@@ -86,6 +86,9 @@ impl Forecast {
         if let Some((done, of)) = said.behind {
             lines.push((Role::Notice, fill(t.forecast_behind, &[&count(done), &count(of)])));
         }
+        if let Some(year) = said.unknown_year {
+            lines.push((Role::Notice, forecast_words::unknown_year(lang, year)));
+        }
         let Some(plan) = said.plans.first() else { return lines };
         match &plan.next {
             Some((at, what)) => {
