@@ -1,5 +1,6 @@
 //! What is usual, asked of the real binary: it is kept, made anew to the same, and survives a prune.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,8 +10,12 @@ use std::time::{Duration, Instant};
 
 use skydeck::annals::{Wish, plans, write};
 use skydeck::domain::ids::{EnvId, PlanId};
+use skydeck::domain::query::PageRequest;
 use skydeck::domain::server::Server;
 use skydeck::domain::time::{Clock, Ts};
+use skydeck::domain::zone::Zone;
+use skydeck::store::Reads;
+use skydeck::store::local::LocalStore;
 
 const CONFIG: &str = r#"
 plans = "plans"
@@ -94,6 +99,59 @@ fn said(dir: &Path) -> Vec<serde_json::Value> {
         plan
     };
     lines.lines().map(without).collect()
+}
+
+/// What came into the plans' ledgers and left them, by cause, as the index counts it, up to the day on which the last run began.
+fn counted(dir: &Path) -> Ledgers {
+    let clock = Arc::new(Real(Instant::now()));
+    let store = LocalStore::open(&dir.join("data"), clock, "test", &|_| {}).unwrap();
+    let mut all = Ledgers::new();
+    for (id, text) in plans::demo(2) {
+        let plan = skydeck::plan::read(PlanId::new(&id), &text).unwrap().plan;
+        let zone = plan.policy.schedule.map_or(Zone::utc(), |schedule| schedule.zone.parse().unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let hours = runtime.block_on(async {
+            let last = Reads::runs(&store, Some(&plan.id), &PageRequest::first(1)).await.unwrap();
+            let opened = last.rows[0].1.head.opened.0;
+            let shown = opened + 1000 * i64::from(zone.ahead_of_utc(opened / 1000));
+            let midnight = Ts(opened - shown.rem_euclid(86_400_000));
+            Reads::hourly(&store, &plan.id, Ts(0)..midnight).await.unwrap()
+        });
+        for hour in hours {
+            for (list, comes) in [(&hour.counts.entered, true), (&hour.counts.left, false)] {
+                for told in list {
+                    let sum = all.entry((id.clone(), told.group.clone())).or_default();
+                    *(if comes { &mut sum.0 } else { &mut sum.1 }) += told.bills;
+                }
+            }
+        }
+    }
+    all
+}
+
+/// By plan and cause: what came, and what left.
+type Ledgers = BTreeMap<(String, String), (u64, u64)>;
+
+#[test]
+fn a_replay_tells_of_the_ledger_what_the_index_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    past(dir);
+    let lines = verb(dir, &["--json", "forecast", "backtest"]);
+    let mut replayed = Ledgers::new();
+    for line in lines.lines() {
+        let plan: serde_json::Value = serde_json::from_str(line).unwrap();
+        for cause in plan["ledger"].as_array().unwrap() {
+            let number = |name: &str| cause[name].as_u64().unwrap();
+            let key = (plan["plan"].as_str().unwrap().to_owned(), cause["group"].as_str().unwrap().to_owned());
+            assert!(number("alarms") <= 28 && number("baseline_alarms") <= 28, "{cause}");
+            replayed.insert(key, (number("entered"), number("left")));
+        }
+    }
+    assert!(replayed.values().any(|(entered, left)| *entered > 0 && *left > 0), "{replayed:?}");
+    assert_eq!(replayed, counted(dir));
+    let text = verb(dir, &["forecast", "backtest"]);
+    assert!(text.contains("GROWTH TOLD") && text.contains("A WEEK AGO"), "{text}");
 }
 
 #[test]

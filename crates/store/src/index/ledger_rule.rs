@@ -7,7 +7,7 @@ use skydeck_core::domain::cause::known;
 
 /// The entry of a bill, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub struct Entry {
     /// Column of its outcome.
     pub slot: Slot,
     /// It was unknown and was read back: the bill waits to be repeated.
@@ -16,7 +16,7 @@ pub(super) struct Entry {
 
 /// What becomes of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Move {
+pub enum Move {
     /// Nothing.
     Stays,
     /// It goes, where there is one.
@@ -26,7 +26,7 @@ pub(super) enum Move {
 }
 
 /// What an outcome of an approved run does.
-pub(super) fn on_outcome(entry: Option<Entry>, outcome: &Outcome) -> Move {
+pub fn on_outcome(entry: Option<Entry>, outcome: &Outcome) -> Move {
     let is_in = |slot| entry.is_some_and(|entry| entry.slot == slot);
     let waits = entry.is_some_and(|entry| entry.read_back);
     // A run that did not get to the bill learnt nothing: what it was refused for still keeps it back.

@@ -16,7 +16,7 @@ pub mod hours;
 pub mod key;
 pub mod kv;
 mod ledger;
-mod ledger_rule;
+pub mod ledger_rule;
 mod list;
 pub mod memtable;
 pub mod names;

@@ -3,20 +3,25 @@
 //!
 //! Invariant: the journal is only read; no lock is taken for it, and nothing that is replayed is kept.
 
+mod growth;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use self::growth::{Cause, Growth};
 use super::args::{ForecastArgs, ForecastVerb};
 use super::context::Context;
 use super::out::Out;
+use crate::domain::event::{Event, Fact};
+use crate::domain::forecast::Finding;
 use crate::domain::forecast::{Forecasts, PlanForecast};
 use crate::domain::forecast_words::{self as words, Says};
 use crate::domain::ids::PlanId;
 use crate::domain::query::{Answer, Query};
 use crate::engine::api::Link;
 use crate::exit::{Exit, Stop};
-use crate::forecast::{Folder, Scoring, State};
+use crate::forecast::{Alarm, Folder, Scoring, State};
 use crate::store::account;
 
 /// How long the engine is asked again while it reads the past.
@@ -81,6 +86,9 @@ async fn say(link: &dyn Link, out: &Out, plan: Option<PlanId>) -> Result<Exit, S
             format!("the past is still being read ({done} of {of} facts): ask again later")
         });
     }
+    if let Some(year) = said.unknown_year {
+        out.note(&words::unknown_year(out.lang, year));
+    }
     for plan in &said.plans {
         show(out, plan)?;
     }
@@ -91,6 +99,9 @@ fn json(plan: &PlanForecast, said: &Forecasts) -> Result<serde_json::Value, Stop
     let mut value = serde_json::to_value(plan).map_err(|_| Stop::odd_answer())?;
     if let (Some(object), Some((done, of))) = (value.as_object_mut(), said.behind) {
         object.insert("behind".to_owned(), serde_json::json!({"facts": done, "of": of}));
+    }
+    if let (Some(object), Some(year)) = (value.as_object_mut(), said.unknown_year) {
+        object.insert("holidays_unknown".to_owned(), serde_json::json!(year));
     }
     Ok(value)
 }
@@ -139,32 +150,66 @@ struct Tested {
     was_empty: bool,
     /// By progress: errors, those of `waiting / rate`, and whether the range held.
     done: BTreeMap<u32, Vec<(f64, f64, Option<bool>)>>,
+    /// The ledger by cause.
+    ledger: BTreeMap<String, Cause>,
 }
 
 /// Folds the whole journal anew.
-fn backtest(
-    out: &Out,
-    data: &Path,
-    mut folder: Folder,
-    only: Option<&PlanId>,
-) -> Result<BTreeMap<PlanId, Tested>, Stop> {
+fn backtest(out: &Out, data: &Path, folder: Folder, only: Option<&PlanId>) -> Result<BTreeMap<PlanId, Tested>, Stop> {
     if !data.exists() {
         return Err(out.nothing_in(data));
     }
-    let mut tested: BTreeMap<PlanId, Tested> = BTreeMap::new();
-    account::each_fact(data, &mut |fact| {
-        for alarm in folder.take(&fact) {
-            *tested.entry(alarm.plan).or_default().alarms.entry(alarm.finding.alert()).or_default() += 1;
-        }
-        for score in folder.take_scores() {
-            tested.entry(score.plan).or_default().take(score.at.0, &score.what);
-        }
-    })
-    .map_err(crate::boot::store_stop)?;
+    let mut replay = Replay { folder, growth: Growth::default(), tested: BTreeMap::new() };
+    account::each_fact(data, &mut |fact| replay.take(&fact)).map_err(crate::boot::store_stop)?;
+    let mut tested = replay.tested;
     if let Some(only) = only {
         tested.retain(|plan, _| plan == only);
     }
     Ok(tested)
+}
+
+/// The journal, folded anew.
+struct Replay {
+    folder: Folder,
+    growth: Growth,
+    tested: BTreeMap<PlanId, Tested>,
+}
+
+impl Replay {
+    fn take(&mut self, fact: &Fact) {
+        let mut alarms = self.ledger_days(fact);
+        self.growth.take(fact);
+        alarms.extend(self.folder.take(fact));
+        for alarm in alarms {
+            let one = self.tested.entry(alarm.plan).or_default();
+            *one.alarms.entry(alarm.finding.alert()).or_default() += 1;
+            if let Finding::Growing { group, .. } = alarm.finding {
+                one.ledger.entry(group).or_default().alarms += 1;
+            }
+        }
+        for score in self.folder.take_scores() {
+            self.tested.entry(score.plan).or_default().take(score.at.0, &score.what);
+        }
+    }
+
+    /// Before a run begins: the days of its plan's ledger that are over by then.
+    fn ledger_days(&mut self, fact: &Fact) -> Vec<Alarm> {
+        let Event::RunOpened(head) = &fact.event else { return Vec::new() };
+        let mut alarms = Vec::new();
+        for day in self.folder.ledger_days(&head.plan, fact.at) {
+            let moved = self.growth.day(&head.plan, &day);
+            alarms.extend(self.folder.ledger_day(&head.plan, day.end, &moved));
+            let ledger = &mut self.tested.entry(head.plan.clone()).or_default().ledger;
+            for one in &moved {
+                ledger.entry(one.group.clone()).or_default();
+            }
+            for (group, cause) in ledger.iter_mut() {
+                let of_day = moved.iter().find(|one| one.group == *group);
+                cause.day(of_day.map_or(0, |one| one.entered), of_day.map_or(0, |one| one.left));
+            }
+        }
+        alarms
+    }
 }
 
 impl Tested {
@@ -257,7 +302,32 @@ fn print(out: &Out, tested: &BTreeMap<PlanId, Tested>) -> Result<Exit, Stop> {
     if !rows.is_empty() {
         out.table(&head, rows)?;
     }
+    print_ledger(out, tested)?;
     Ok(Exit::Ok)
+}
+
+/// The growth of the ledger by cause, where there ever was one.
+fn print_ledger(out: &Out, tested: &BTreeMap<PlanId, Tested>) -> std::io::Result<()> {
+    let head = [
+        out.t("plan", "方案"),
+        out.t("unresolved because of", "遗留原因"),
+        out.t("came", "新增"),
+        out.t("left", "减少"),
+        out.t("growth told", "增长告警"),
+        out.t("above 1.5 × a week ago", "超过一周前的 1.5 倍"),
+    ];
+    let mut rows = Vec::new();
+    for (plan, one) in tested {
+        for (group, cause) in &one.ledger {
+            let counts = [cause.entered, cause.left, u64::from(cause.alarms), u64::from(cause.rule)];
+            let names = [plan.to_string(), out.cause(group)];
+            rows.push(names.into_iter().chain(counts.map(|n| n.to_string())).collect());
+        }
+    }
+    if !rows.is_empty() {
+        out.table(&head, rows)?;
+    }
+    Ok(())
 }
 
 fn as_json(plan: &PlanId, one: &Tested) -> serde_json::Value {
@@ -276,6 +346,19 @@ fn as_json(plan: &PlanId, one: &Tested) -> serde_json::Value {
             })
         })
         .collect();
+    let ledger: Vec<serde_json::Value> = one
+        .ledger
+        .iter()
+        .map(|(group, cause)| {
+            serde_json::json!({
+                "group": group,
+                "entered": cause.entered,
+                "left": cause.left,
+                "alarms": cause.alarms,
+                "baseline_alarms": cause.rule,
+            })
+        })
+        .collect();
     serde_json::json!({
         "plan": plan.as_str(),
         "runs": one.runs,
@@ -285,5 +368,6 @@ fn as_json(plan: &PlanId, one: &Tested) -> serde_json::Value {
         "alarms": one.alarms,
         "empty_runs": one.empty,
         "done": done,
+        "ledger": ledger,
     })
 }
