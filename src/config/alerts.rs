@@ -23,7 +23,7 @@ pub struct AlertsConfig {
     pub quiet: Duration,
     /// Unknown bills that stay so for this long are told.
     pub unknown_after: Duration,
-    /// Whether it is told that more bills come than usual, that more are refused, that calls are slower.
+    /// Whether it is told that more bills come than usual, that more are refused.
     pub drift: bool,
     /// Whether it is told that unresolved bills of a cause become more.
     pub growing: bool,

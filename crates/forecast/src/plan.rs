@@ -41,7 +41,6 @@ pub struct Plan {
     baseline: Baseline,
     pub(crate) watch: Watch,
     pub(crate) failures: Drift,
-    pub(crate) calls: Drift,
     pub(crate) ledger: Ledger,
     /// When its calls are done.
     pub drain: Drain,
@@ -69,7 +68,7 @@ impl Plan {
     }
 
     fn note(&mut self, by: Forecaster) -> Option<&mut Record> {
-        self.records.resize(Forecaster::ALL.len(), Record::default());
+        self.records.resize(Forecaster::Done as usize + 1, Record::default());
         self.records.get_mut(by as usize)
     }
 
@@ -179,11 +178,6 @@ impl Plan {
                 alarms.push(Forecaster::FailureRate);
             }
         }
-        if let Some((ms, n)) = run.call_time()
-            && self.calls.see(ms, 0.5 / f64::from(n).sqrt(), run.opened.0, target, ms)
-        {
-            alarms.push(Forecaster::CallTime);
-        }
         let scored = match (&run.drained, end) {
             (Some(drained), RunEnd::Completed) => self.drain.learn(drained),
             _ => Vec::new(),
@@ -200,23 +194,18 @@ impl Plan {
             if let Some(record) = self.note(by) {
                 record.alarmed(number(day));
             }
-            told.extend(self.rate_finding(by).map(|finding| (by, finding)));
+            told.extend(self.failing().map(|finding| (by, finding)));
         }
         (told, scored)
     }
 
-    /// What stands of a rate.
-    pub(crate) fn rate_finding(&self, by: Forecaster) -> Option<Finding> {
-        let drift = if by == Forecaster::FailureRate { &self.failures } else { &self.calls };
-        let episode = drift.episode.filter(|e| e.told && !e.denied)?;
+    /// What stands of the share of refusals.
+    pub(crate) fn failing(&self) -> Option<Finding> {
+        let episode = self.failures.episode.filter(|e| e.told && !e.denied)?;
         let mean = episode.seen / f64::from(episode.runs.max(1));
         let since = Ts(episode.since);
-        Some(if by == Forecaster::FailureRate {
-            let permille = |share: f64| (1000.0 * share).round() as u32;
-            Finding::Failing { since, permille: permille(mean), usual: permille(rates::share(drift.usual())) }
-        } else {
-            Finding::Slow { since, ms: mean.exp().round() as u64, usual: drift.usual().exp().round() as u64 }
-        })
+        let permille = |share: f64| (1000.0 * share).round() as u32;
+        Some(Finding::Failing { since, permille: permille(mean), usual: permille(rates::share(self.failures.usual())) })
     }
 
     pub(crate) fn ledger_day(
@@ -259,7 +248,7 @@ impl Plan {
                 (self.volume.runs, RIPE.0, self.volume.days, RIPE.1)
             }
             Forecaster::FailureRate => (self.failures.ripe().0, self.failures.ripe().1, 0, 0),
-            Forecaster::CallTime => (self.calls.ripe().0, self.calls.ripe().1, 0, 0),
+            Forecaster::CallTime => return Standing::NotBetter,
             Forecaster::Ledger => (0, 0, self.ledger.ripe().0, self.ledger.ripe().1),
             Forecaster::Done => (self.drain.runs, drain::RIPE, 0, 0),
         };
@@ -290,7 +279,8 @@ impl Plan {
             What::Quiet => self.watch.deny(true),
             What::Busy => self.watch.deny(false),
             What::Failing => self.failures.deny().then_some(Forecaster::FailureRate),
-            What::Slow => self.calls.deny().then_some(Forecaster::CallTime),
+            // A fact of before: it stands no more.
+            What::Slow => None,
             What::Growing => {
                 let group = alarm.group.as_deref();
                 group.is_some_and(|group| self.ledger.deny(group)).then_some(Forecaster::Ledger)

@@ -1,4 +1,4 @@
-//! Whether calls are refused more often, or take longer, than is usual for a plan.
+//! Whether calls are refused more often than is usual for a plan.
 //!
 //! Invariant: as in [`crate::volume`], what is learned is cut at what was rare.
 

@@ -27,9 +27,6 @@ pub struct Run {
     again: u64,
     pub(crate) done: u32,
     pub(crate) failed: u32,
-    /// Logs of the milliseconds of its calls, and how many.
-    ms: f64,
-    calls: u32,
     pub(crate) drained: Option<Drained>,
     pub(crate) gap: bool,
 }
@@ -46,8 +43,6 @@ impl Run {
             again: 0,
             done: 0,
             failed: 0,
-            ms: 0.0,
-            calls: 0,
             drained: None,
             gap: false,
         }
@@ -81,10 +76,6 @@ impl Run {
 
     pub(crate) fn bill(&mut self, change: &BillChange<'_>, at: Ts, drain: &Drain) {
         match change {
-            BillChange::Answered { step, ms, .. } if step.writes() => {
-                self.ms += f64::from((*ms).max(1)).ln();
-                self.calls = self.calls.saturating_add(1);
-            }
             BillChange::Settled { was: Slot::Waiting, outcome, .. } => {
                 match outcome {
                     Outcome::Done { .. } => self.done = self.done.saturating_add(1),
@@ -105,11 +96,6 @@ impl Run {
             | BillChange::Read { .. }
             | BillChange::Settled { .. } => {}
         }
-    }
-
-    /// Mean log of the milliseconds of a call, and how many there were; `None` without any.
-    pub(crate) fn call_time(&self) -> Option<(f64, u32)> {
-        (self.calls > 0).then(|| (self.ms / f64::from(self.calls), self.calls))
     }
 
     /// When its calls are done, where it is at work.

@@ -74,9 +74,7 @@ fn found(plan: &Plan) -> Vec<Found> {
     let (quiet_by, busy_by) = plan.watch.tellers();
     add(quiet_by, quiet);
     add(busy_by, busy);
-    for by in [Forecaster::FailureRate, Forecaster::CallTime] {
-        add(by, plan.rate_finding(by));
-    }
+    add(Forecaster::FailureRate, plan.failing());
     for finding in plan.growing() {
         add(Forecaster::Ledger, Some(finding));
     }
