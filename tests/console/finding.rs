@@ -26,7 +26,7 @@ fn answer(c: &mut Console, effects: Vec<Effect>) {
 
 /// Types a number of which only the last sign asks, and Enter before the answer.
 fn hasty(c: &mut Console, number: &str) -> Vec<Effect> {
-    let (last, first) = number.chars().rev().next().zip(number.get(..number.len() - 1)).unwrap();
+    let (last, first) = number.chars().next_back().zip(number.get(..number.len() - 1)).unwrap();
     c.keys("b").keys(first);
     let mut asked = held(c, Key::char(last));
     asked.extend(held(c, Key::plain(Code::Enter)));

@@ -18,6 +18,9 @@ use skydeck_forecast::{Alarm, Calendar, Folder, Moved, Scoring, State};
 use self::feed::Feed;
 use self::office::{DAY, Office, Queue, Run, begins, date, day_of, is_workday};
 
+/// How far a run was, what was predicted of its end, and its range.
+type Predicted = (f64, f64, Option<(f64, f64)>);
+
 fn folder(state: State) -> Folder {
     Folder::new(Calendar::china().clone(), 1.0, state)
 }
@@ -108,7 +111,7 @@ proptest! {
         // From the hundred and first call on everything takes longer.
         let slow = |(n, (now, until)): (i64, &(i64, Option<i64>))| (now + (n - 100).max(0) * 900 * slower, *until);
         let later: Vec<(i64, Option<i64>)> = (1..).zip(&settled).map(slow).collect();
-        let predicted = |settled: &[(i64, Option<i64>)]| -> Vec<(f64, f64, Option<(f64, f64)>)> {
+        let predicted = |settled: &[(i64, Option<i64>)]| -> Vec<Predicted> {
             let mut folder = folder(before.state.clone()).scoring();
             feed.queue(&mut folder, &plan, at, settled);
             let done = |score: skydeck_forecast::Score| match score.what {

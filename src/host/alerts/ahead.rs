@@ -261,7 +261,7 @@ mod tests {
                 let step = minutes * MINUTE;
                 let is_late = |due: &i64| due + 10 * MINUTE <= now;
                 // The first one after the last that ran.
-                let ran = (1..).map(|n| n * step).take_while(|due| *due <= now).filter(|due| !missed(n, *due)).last();
+                let ran = (1..=now / step).map(|n| n * step).rfind(|due| !missed(n, *due));
                 let since = ran.unwrap_or(0) + step;
                 let silent = is_late(&since).then_some(Silent { since: Ts(since), times: 1 });
                 let due = Some(Ts((now / step + 1) * step));

@@ -319,7 +319,7 @@ fn ends(
 pub fn company(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
     let mut rng = Rng::with_seed(seed ^ 0xfa17);
     for n in 0..PLANS {
-        let year = Year::new(world, n, &mut rng);
+        let year = Year::new(world, seed, n, &mut rng);
         sums.plans += 1;
         for counted in &mut sums.kinds {
             counted.ours.this_year = 0;

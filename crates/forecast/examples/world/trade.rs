@@ -204,7 +204,8 @@ impl Trade {
                     let (found, failed) = pool.run((n, step), &demand, rng);
                     let at = begins(demand.days.dates[n]) + step as i64 * 300_000 + rng.i64(0..=90_000);
                     let ms = call((n, step), (median, of_day), &demand, rng);
-                    runs.push(Run { at, found: found as u64, failed: failed as u64, ms });
+                    let bad = failed as f64 / (found as f64).max(1.0);
+                    runs.push(Run { at, found: found as u64, failed: failed as u64, bad, ms });
                 }
                 let cured = std::mem::take(&mut pool.cures[n * STEPS + step]);
                 pool.refused -= cured;
