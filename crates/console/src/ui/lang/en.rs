@@ -64,7 +64,7 @@ pub(crate) const TEXTS: Texts = Texts {
     at_yesterday: "yesterday {}",
     today_looked: "since last look {}",
     today_since: "since {}",
-    today_quiet: "Nothing needs you: every plan that was due ran, no run stopped, no bill is unresolved",
+    today_quiet: "Nothing needs you: each due plan ran, no run stopped, no bill is unresolved",
     today_silent: "did not run",
     today_silent_why: "due {} times since then and not run; see its schedule, and whether the engine was running",
     all_plans: "all plans",
