@@ -89,10 +89,21 @@ impl Past<'_> {
         }
         self.open.push(run);
     }
+
+    /// A stretch of time, open at an end now and then.
+    fn some_span(&mut self) -> Span {
+        let point = |at: i64| Point::At(Ts(T0 + at));
+        let from = self.rng.i64(-DAY..self.at + DAY);
+        match self.rng.u8(0..4) {
+            0 => Span::From(point(from)),
+            1 => Span::Under(point(from)),
+            _ => Span::Between(point(from), point(from + self.rng.i64(0..6 * DAY))),
+        }
+    }
 }
 
 /// All rows of a list that a filter lets pass, a page at a time.
-fn walked(b: &Bench, scope: Scope, filter: &Filter, back: bool, limit: u32) -> Vec<BillRow> {
+fn walked(b: &Bench, scope: Scope, filter: &Filter, (back, limit): (bool, u32)) -> Vec<BillRow> {
     let (mut rows, mut cursor) = (Vec::new(), None);
     loop {
         let page = PageRequest { cursor, back, limit };
@@ -122,31 +133,21 @@ fn defined(b: &Bench, all: &[BillRow], filter: &Filter) -> Vec<BillRow> {
     all.iter().filter(passes).cloned().collect()
 }
 
-/// A stretch of time, open at an end now and then.
-fn some_span(rng: &mut Rng, latest: i64) -> Span {
-    let point = |at: i64| Point::At(Ts(T0 + at));
-    let from = rng.i64(-DAY..latest);
-    match rng.u8(0..4) {
-        0 => Span::From(point(from)),
-        1 => Span::Under(point(from)),
-        _ => Span::Between(point(from), point(from + rng.i64(0..6 * DAY))),
-    }
-}
-
 pub(super) fn a_filter_by_runs_or_since_when_gives_the_rows_that_pass_it_and_no_others(b: &Bench) {
     let mut past = Past { bench: b, rng: Rng::with_seed(52), at: 0, runs: 0, open: Vec::new(), settled: Vec::new() };
     for _ in 0..700 {
         if past.rng.u8(0..7) == 0 && past.open.len() < 5 { past.begin() } else { past.go_on() }
     }
-    let (mut rng, latest, runs) = (past.rng, past.at + DAY, past.runs);
+    let runs = past.runs;
     let every = Filter::default();
-    let (history, ledger) = (walked(b, Scope::History, &every, false, 90), walked(b, Scope::Ledger, &every, false, 90));
+    let (history, ledger) =
+        (walked(b, Scope::History, &every, (false, 90)), walked(b, Scope::Ledger, &every, (false, 90)));
     assert!(runs > 60 && history.len() > 150 && ledger.len() > 20, "{runs} {} {}", history.len(), ledger.len());
     let mut hits = 0;
     for _ in 0..120 {
-        let (span, since) = (some_span(&mut rng, latest), some_span(&mut rng, latest));
-        let run = run_id(rng.u64(1..=runs)).to_string();
-        let asked = match rng.u8(0..9) {
+        let (span, since) = (past.some_span(), past.some_span());
+        let run = run_id(past.rng.u64(1..=runs)).to_string();
+        let asked = match past.rng.u8(0..9) {
             0 => format!("ran:{span}"),
             1 => format!("ran:{span},{since} status:failed"),
             2 => format!("ran:{span} -ran:{since} plan:a"),
@@ -155,14 +156,14 @@ pub(super) fn a_filter_by_runs_or_since_when_gives_the_rows_that_pass_it_and_no_
             5 => format!("who:schedule ran:{span} 客户3"),
             6 => format!("since:{since} cause:stock"),
             7 => format!("ran:{span} state:complete -kind:manual"),
-            _ => format!("since:{since} age:>{}h -age:>400d", rng.u8(1..99)),
+            _ => format!("since:{since} age:>{}h -age:>400d", past.rng.u8(1..99)),
         };
         let filter = Filter::parse(&asked).unwrap();
         for (scope, all) in [(Scope::History, &history), (Scope::Ledger, &ledger)] {
             let want = defined(b, all, &filter);
             hits += want.len();
             for back in [false, true] {
-                let got = walked(b, scope, &filter, back, rng.u32(1..9));
+                let got = walked(b, scope, &filter, (back, past.rng.u32(1..9)));
                 assert_eq!(got, want, "{} {scope:?} `{asked}` back {back}", b.name);
             }
         }
