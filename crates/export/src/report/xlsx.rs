@@ -326,7 +326,7 @@ mod tests {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The real limit of a sheet: minutes, some 700 MB in the temporary directory.
+    /// The real limit of a sheet: minutes, with all rows and sheets in the temporary directory meanwhile.
     #[test]
     #[ignore = "minutes, by hand: cargo test -p skydeck-export --lib a_million -- --ignored --nocapture"]
     fn a_million_bills_go_on_in_a_second_sheet_and_memory_stays_flat() {
