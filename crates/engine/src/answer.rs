@@ -9,6 +9,7 @@ use crate::ports::WriteReply;
 use skydeck_core::domain::bill::{Failure, Outcome, Skip, Slot, Unknown, UnknownWhy};
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Fid;
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::PauseWhy;
 use skydeck_core::domain::step::{Made, Verdict};
@@ -17,7 +18,7 @@ use super::breaker::Ended;
 use super::call_end::CallEnd;
 use super::control::back_off;
 use super::decide::{self, After, Asked};
-use super::glance::{Answered, Glance, after_refusal, is_proof, look, prove, read_event};
+use super::glance::{Answered, Glance, after_refusal, is_proof, look_when_shown, prove, read_event};
 use super::known::Candidate;
 use super::making::{Named, made_of, named, other_number};
 use super::run_context::RunContext;
@@ -72,10 +73,15 @@ pub(super) async fn follows(call: &Answered<'_>, bills: &[Candidate]) -> Follows
     let together = sank_together(call.reply, bills.len());
     let afters: Vec<After> = bills.iter().map(|bill| after(call, bill, answered(bill), together)).collect();
     let others: Vec<Option<String>> = bills.iter().map(|bill| other_number(call, bill, answered(bill))).collect();
-    let looks = |at: usize| afters.get(at).is_some_and(After::looks) || others.get(at).is_some_and(Option::is_some);
-    let doubtful = bills.iter().enumerate().filter(|(at, _)| looks(*at)).map(|(_, bill)| bill.fid.clone());
+    let of = |is: &dyn Fn(usize) -> bool| -> Vec<Fid> {
+        bills.iter().enumerate().filter(|(at, _)| is(*at)).map(|(_, bill)| bill.fid.clone()).collect()
+    };
+    let another = |at: usize| others.get(at).is_some_and(Option::is_some);
+    let doubtful = of(&|at| another(at) || afters.get(at).is_some_and(After::looks));
+    // What only the answer's words are unclear about is settled later, where this look does not show it.
+    let now_or_never = of(&|at| another(at) || afters.get(at).is_some_and(After::is_told_by_a_look));
     // One look for all bills of the call.
-    let looked = look(call.run, &doubtful.collect::<Vec<_>>()).await;
+    let looked = look_when_shown(call.run, call.step, &doubtful, &now_or_never).await;
     let mut all = Follows::default();
     for (n, ((bill, after), other)) in bills.iter().zip(afters).zip(others).enumerate() {
         // What came with the answer to the call as a whole is kept once.
@@ -131,7 +137,8 @@ fn of_bill(call: &Answered<'_>, bill: &Candidate, after: After, glance: Glance<'
         }
         After::Defer(failure) => {
             run.env.note(Ended::Clean);
-            let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP);
+            // Called again only where a look could show that the refused call took.
+            let wait = back_off(DEFER_BASE, bill.past.repeats, DEFER_CAP).max(run.unseen_for(call.step));
             let cause = failure.cause.clone();
             let mut follows = deferred(run, bill, Why::Refused(failure), wait);
             follows.end.refused.push(cause);

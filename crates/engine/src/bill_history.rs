@@ -11,7 +11,7 @@ use skydeck_core::domain::time::Ts;
 
 use skydeck_store::{Store, StoreError};
 
-use super::decide::OpenCall;
+use super::decide::{Carried, OpenCall};
 
 /// Facts of a bill that are folded, newest; what is older cannot change a decision about an open call.
 pub(super) const DEPTH: usize = 200;
@@ -116,10 +116,11 @@ impl BillHistory {
         Ok(past)
     }
 
-    /// Adds to an open call the start of the machine that its moment counts from.
+    /// Adds to an open call, or to one that was refused, the start of the machine that its moment counts from.
     async fn stamp(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        if let (Some(open), Some((run, seq, left))) = (&mut self.open, self.left.take()) {
-            open.left = store.boot_of(run, seq).await?.map(|boot| (boot, left));
+        let call = self.open.as_mut().or(self.refused_call.as_mut());
+        if let (Some(call), Some((run, seq, left))) = (call, self.left.take()) {
+            call.left = store.boot_of(run, seq).await?.map(|boot| (boot, left));
         }
         Ok(())
     }
@@ -195,7 +196,9 @@ impl BillHistory {
         let here = fact.event.run() == Some(run);
         match &fact.event {
             Event::StepTried { run: of, step, rev, intent, .. } => {
-                let call = OpenCall { run: *of, step: *step, rev: rev.clone(), sent: fact.at, left: None };
+                let carried = Carried { key: intent.key_value.clone(), body: intent.body.clone() };
+                let rev = rev.clone();
+                let call = OpenCall { run: *of, step: *step, rev, sent: fact.at, left: None, carried };
                 self.left = intent.left.map(|left| (*of, fact.seq, left));
                 self.tried(call, here);
             }

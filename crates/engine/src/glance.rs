@@ -13,7 +13,7 @@ use skydeck_core::domain::operation::Seen;
 use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
 
-use super::decide::{Case, Judgement, Moment, OpenCall, judge};
+use super::decide::{Carried, Case, Judgement, Moment, OpenCall, judge};
 use super::known::Candidate;
 use super::run_context::RunContext;
 use super::status_reads;
@@ -53,6 +53,23 @@ pub(super) async fn look(run: &RunContext, fids: &[Fid]) -> Option<HashMap<Fid, 
         }
     }
     None
+}
+
+/// The same after a call of a step. Where what a call makes is shown only a while later, a look that does not show one of `told`
+/// is made once more when that time is over: nothing is told on a look that came too early to see it.
+pub(super) async fn look_when_shown(
+    run: &RunContext,
+    step: Step,
+    fids: &[Fid],
+    told: &[Fid],
+) -> Option<HashMap<Fid, Found>> {
+    let seen = look(run, fids).await?;
+    let lag = run.unseen_for(step);
+    if lag.is_zero() || told.iter().all(|fid| seen.contains_key(fid)) {
+        return Some(seen);
+    }
+    tokio::time::sleep(lag).await;
+    look(run, fids).await
 }
 
 /// What a look showed of a bill: nothing, that it is gone, or how it is.
@@ -122,7 +139,14 @@ pub(super) fn prove(
 }
 
 fn own_call(call: &Answered<'_>, bill: &Candidate) -> OpenCall {
-    OpenCall { run: call.run.head.id, step: call.step, rev: bill.rev.clone(), sent: call.sent, left: None }
+    OpenCall {
+        run: call.run.head.id,
+        step: call.step,
+        rev: bill.rev.clone(),
+        sent: call.sent,
+        left: None,
+        carried: Carried::of(bill.body.as_deref()),
+    }
 }
 
 /// What a look at a bill that was just called is judged by.
@@ -144,6 +168,7 @@ fn looked_at<'a>(run: &'a RunContext, bill: &'a Candidate, seen: Seen<'a>, momen
         may_write: true,
         canary_look: run.op.key.makes(),
         age_secs: 0,
+        body: bill.body.as_deref(),
         made: bill.past.made.is_some(),
         honoured: false,
         by_person: false,

@@ -150,6 +150,11 @@ impl RunContext {
         self.op.key.makes() && self.op.place_of(step) == 0
     }
 
+    /// How long what a call of a step made may not be found yet: until then a look that does not show it tells nothing.
+    pub fn unseen_for(&self, step: Step) -> Duration {
+        if self.makes(step) { self.lag() } else { Duration::ZERO }
+    }
+
     /// The form that the call of a step names: that of the records, where they are pushed from; else that of the bills called.
     pub fn called_form(&self, step: Step) -> &FormId {
         if step == Step::Push { &self.plan.source.form } else { &self.plan.target.form }
@@ -190,7 +195,9 @@ impl RunContext {
             deaths: past.deaths,
             may_write: self.head.kind != RunKind::Verify,
             canary_look: self.op.key.makes(),
-            age_secs: past.open.as_ref().map_or(0, |open| self.age_of(open)),
+            // What is not on record is as old as can be.
+            age_secs: past.open.as_ref().or(past.refused_call.as_ref()).map_or(u32::MAX, |call| self.age_of(call)),
+            body: None,
             made: past.made.is_some(),
             honoured: self.making.get().is_some_and(|making| making.honoured.load(Ordering::SeqCst)),
             by_person: self.head.kind == RunKind::Retry && !self.head.by.is_schedule(),

@@ -11,13 +11,13 @@ use skydeck_core::domain::bill::{Failure, Found, Outcome, Slot, Unknown, Unknown
 use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::ids::Fid;
-use skydeck_core::domain::operation::Seen;
+use skydeck_core::domain::operation::{Key, Seen};
 use skydeck_core::domain::query::RunColumn;
 use skydeck_core::domain::run::{BillRow, PauseWhy, RunKind};
 use skydeck_store::{StoreError, fault};
 
 use super::control::Stop;
-use super::decide::{Case, Judgement, Moment, OpenCall, judge};
+use super::decide::{Carried, Case, Judgement, Moment, OpenCall, judge};
 use super::known::Known;
 use super::run_context::{RunContext, SETTLE_GROUP};
 use super::run_memory::{Change, RunMemory, TRIES};
@@ -53,6 +53,13 @@ pub(super) fn limit(run: &RunContext, memory: &RunMemory, fid: &Fid, call: &Open
     (limit, Change::LimitAt(fid.clone(), proven))
 }
 
+/// When what a call that was refused made is found at the latest, where it made anything: the server is done with it.
+fn shown(run: &RunContext, memory: &RunMemory, fid: &Fid, call: &OpenCall) -> Option<(Duration, Change)> {
+    let lag = Some(run.unseen_for(call.step)).filter(|lag| !lag.is_zero())?;
+    let at = memory.limit(fid).unwrap_or_else(|| run.shared.clock.mono() + lag);
+    Some((at, Change::LimitAt(fid.clone(), at)))
+}
+
 /// Where bills stand that this run reads back: those of a verify run wait for that and for nothing else.
 fn slot(run: &RunContext) -> Slot {
     if run.head.kind == RunKind::Verify { Slot::Waiting } else { Slot::Unknown }
@@ -77,7 +84,11 @@ fn due_of(run: &RunContext, memory: &RunMemory, page: Vec<Known>, room: usize) -
             continue;
         }
         let later = memory.due(fid).unwrap_or_default();
-        let limit = known.past.open.as_ref().map(|call| limit(run, memory, fid, call));
+        let limit = match (&known.past.open, &known.past.refused_call) {
+            (Some(call), _) => Some(limit(run, memory, fid, call)),
+            (None, Some(call)) => shown(run, memory, fid, call),
+            (None, None) => None,
+        };
         let at = limit.as_ref().map_or(later, |(limit, _)| later.max(*limit));
         due.changes.extend(limit.map(|(_, change)| change));
         if at > now {
@@ -113,13 +124,22 @@ fn settle_events(run: &RunContext, known: &Known, seen: Option<&Found>) -> [Even
     let read = Event::bill_read(run.head.id, row.fid().clone(), seen);
     let unknown = unknown_of(known);
     // A ledger entry without a call on record (its facts are older than what is folded) is judged by its row.
-    let unrecorded =
-        OpenCall { run: run.head.id, step: run.last_step(), rev: row.rev.clone(), sent: unknown.sent, left: None };
+    let unrecorded = OpenCall {
+        run: run.head.id,
+        step: run.last_step(),
+        rev: row.rev.clone(),
+        sent: unknown.sent,
+        left: None,
+        carried: Carried { body: None, ..Carried::of(known.body.as_deref()) },
+    };
+    // Under a token also a call that was refused by a server that failed is repeated, as it was.
+    let refused = known.past.refused_call.as_ref().filter(|_| matches!(run.op.key, Key::Token { .. }));
     // What this run called itself comes first: another run may have looked, or called, since.
-    let open = known.past.own.as_ref().or(known.past.open.as_ref()).unwrap_or(&unrecorded);
+    let open = known.past.own.as_ref().or(known.past.open.as_ref()).or(refused).unwrap_or(&unrecorded);
     let refusal = refusal_of(run, known);
     let open = refusal.is_none().then_some(open);
-    let case = Case { open, ..run.case(Seen::of(seen), &known.past, Moment::Settling) };
+    let body = known.body.as_deref();
+    let case = Case { open, body, ..run.case(Seen::of(seen), &known.past, Moment::Settling) };
     let as_unknown =
         |why: UnknownWhy| Outcome::Unknown(Unknown { why, sent: unknown.sent, detail: unknown.detail.clone() });
     let judged = match (judge(&case), refusal) {

@@ -139,6 +139,7 @@ fn judge_all(
         let case = Case {
             approved: Some(&approved),
             canary_look: run.op.key.makes() || (absent && past.was_missing()),
+            body: body.as_deref(),
             ..run.case(Seen::of(now), &past, Moment::Before)
         };
         let next = match body.as_ref().and_then(|body| not_to_be_made(run, body)) {

@@ -79,7 +79,17 @@ fn an_open_call_of_another_run_stays_open_until_something_says_what_came_of_it()
     let b = rev("B", 1);
     let call = tried(1, Step::Audit, b.clone());
     let past = fold(vec![call.clone(), settled(1, died()), settled(2, Outcome::Skipped(Skip::NotReached))]);
-    assert_eq!(past.open, Some(OpenCall { run: run(1), step: Step::Audit, rev: b.clone(), sent: Ts(1), left: None }));
+    assert_eq!(
+        past.open,
+        Some(OpenCall {
+            run: run(1),
+            step: Step::Audit,
+            rev: b.clone(),
+            sent: Ts(1),
+            left: None,
+            carried: Carried::default()
+        })
+    );
     assert_eq!((past.deaths, past.calls), (1, 0));
     for closing in [
         settled(1, Outcome::Done { verified: true }),
@@ -173,7 +183,7 @@ fn unknown(why: UnknownWhy) -> Unknown {
 }
 
 fn call(r: u128, step: Step, rev: &Rev, sent: i64) -> OpenCall {
-    OpenCall { run: run(r), step, rev: rev.clone(), sent: Ts(sent), left: None }
+    OpenCall { run: run(r), step, rev: rev.clone(), sent: Ts(sent), left: None, carried: Carried::default() }
 }
 
 fn resolved() -> Event {

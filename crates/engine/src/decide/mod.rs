@@ -4,7 +4,7 @@
 //! bill read in the very revision that was approved, and an unknown call is forgotten only after a look.
 
 use skydeck_core::domain::bill::{
-    APPROVER_PATH, Failure, Found, Outcome, Rev, STATUS_PATH, Skip, Status, Unknown, UnknownWhy,
+    APPROVER_PATH, Failure, Found, Outcome, Rendered, Rev, STATUS_PATH, Skip, Status, Unknown, UnknownWhy,
 };
 use skydeck_core::domain::cause::{Cause, Repeat, hints_at_done, known};
 use skydeck_core::domain::ids::RunId;
@@ -28,6 +28,24 @@ pub struct OpenCall {
     pub sent: Ts,
     /// When it left, by a clock that outlives the process, with the machine's start it counts from.
     pub left: Option<(String, Left)>,
+    /// What it carried, where it makes something.
+    pub carried: Carried,
+}
+
+/// What a call that makes something carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// The value that what is made is found by.
+    pub key: Option<String>,
+    /// Hash of the body.
+    pub body: Option<String>,
+}
+
+impl Carried {
+    /// What is sent for a record.
+    pub fn of(body: Option<&Rendered>) -> Self {
+        Self { key: body.map(|body| body.key.clone()), body: body.map(|body| body.hash.clone()) }
+    }
 }
 
 /// Why a look was made: the same row means another thing before a call, after a refusal and when settling.
@@ -76,6 +94,8 @@ pub struct Case<'a> {
     pub canary_look: bool,
     /// Seconds since the open call left.
     pub age_secs: u32,
+    /// What would be sent now, where something is made.
+    pub body: Option<&'a Rendered>,
     /// A call of ours made the bill: it is not made again because somebody took it away.
     pub made: bool,
     /// The form is known to keep the keys we send: only then a key that is not there proves that nothing was made.
@@ -166,7 +186,20 @@ fn not_there(case: &Case<'_>, moment: Moment<'_>) -> Judgement {
 /// where the first took after all; one that makes a record is, where the form keeps the number we send and lets it stand once.
 fn repeats_alone(case: &Case<'_>) -> bool {
     let later_step = case.open.is_some_and(|open| case.op.key.makes() && case.op.place_of(open.step) > 0);
-    later_step || (case.op.key.repeats_alone(case.age_secs) && (case.honoured || !case.op.key.makes()))
+    let by_key = case.op.key.repeats_alone(case.age_secs) && !carries_another(case);
+    later_step || (by_key && (case.honoured || !case.op.key.makes()))
+}
+
+/// Whether another call than the one that was lost would be made now, which the system could not know it by: a look by another
+/// key shows nothing of it, and a token is of one body.
+fn carries_another(case: &Case<'_>) -> bool {
+    let Some(open) = case.open.filter(|_| case.op.key.makes()) else { return false };
+    let now = Carried::of(case.body);
+    match case.op.key {
+        Key::Token { .. } => open.carried != now,
+        Key::Number { .. } | Key::Source { .. } | Key::Link { .. } => open.carried.key != now.key,
+        Key::Identity => false,
+    }
 }
 
 /// What is there holds something else than would be sent.
@@ -363,6 +396,16 @@ impl After {
         match self {
             Self::LookAndStop(_) | Self::ReadBack(_) | Self::Prove(_) => true,
             Self::Settle(_) | Self::NextStep | Self::Defer(_) | Self::Singly(_) | Self::Unsent(_) => false,
+        }
+    }
+
+    /// Whether that look decides, also where it shows nothing.
+    pub fn is_told_by_a_look(&self) -> bool {
+        match self {
+            Self::LookAndStop(_) | Self::ReadBack(_) => true,
+            Self::Prove(_) | Self::Settle(_) | Self::NextStep | Self::Defer(_) | Self::Singly(_) | Self::Unsent(_) => {
+                false
+            }
         }
     }
 }

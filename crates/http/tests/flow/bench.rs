@@ -210,10 +210,17 @@ impl Bench {
 
     /// The run of an order, approved, to its end or to where it stops.
     pub async fn run_as(&self, command: Command) -> End {
-        tokio::time::timeout(PATIENCE, self.run_on(command)).await.expect("a run ends")
+        tokio::time::timeout(PATIENCE, self.run_on(command, false)).await.expect("a run ends")
     }
 
-    async fn run_on(&self, command: Command) -> End {
+    /// A full run that a person cancels as soon as the answer to a call is lost.
+    pub async fn run_cancelled(&self) -> End {
+        let params = StartParams { sweep: true, ..StartParams::default() };
+        let start = Command::Start { plan: PlanId::new("p"), params };
+        tokio::time::timeout(PATIENCE, self.run_on(start, true)).await.expect("a run ends")
+    }
+
+    async fn run_on(&self, command: Command, cancels: bool) -> End {
         let mut watch = self.engine.watch();
         let run = self.order(command).await.unwrap().unwrap();
         let mut end = End::default();
@@ -233,6 +240,10 @@ impl Bench {
                     }
                     Event::BillSettled { fid, no, outcome, .. } => {
                         numbers.insert(fid.clone(), (no.clone(), outcome.clone()));
+                        if cancels && outcome.slot() == Slot::Unknown {
+                            // It may be cancelled already.
+                            let _again = self.order(Command::Cancel { run }).await;
+                        }
                     }
                     Event::BillDeferred { fid, .. } => drop(numbers.remove(fid)),
                     Event::RunPaused { why, .. } => return end.with(numbers, format!("{why:?}")),
@@ -242,6 +253,35 @@ impl Bench {
             }
         }
         panic!("the engine ended")
+    }
+
+    /// What the ERP answers at its back door.
+    fn erp_admin(&self, method: &str, path: &str, body: String) -> Value {
+        let (method, path) = (method.to_owned(), format!("/admin/{path}"));
+        let request = RequestParts { method, path, headers: Vec::new(), body: body.into() };
+        serde_json::from_slice(&self.erp.ask(request).body).unwrap()
+    }
+
+    /// The bills that are to be sent.
+    fn to_send(&self) -> Vec<Value> {
+        let mut all = self.erp_admin("GET", "bills?form=SAL_OUTSTOCK", String::new());
+        let mut bills = std::mem::take(all["bills"].as_array_mut().unwrap());
+        bills.retain(|bill| bill["status"] == "C");
+        bills
+    }
+
+    /// Their numbers.
+    pub fn records(&self) -> Vec<String> {
+        self.to_send().iter().map(|bill| bill["number"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Somebody changes each of them in the ERP.
+    pub fn change_records(&self, change: &Value) {
+        for bill in self.to_send() {
+            let mut body = change.clone();
+            body["id"] = bill["id"].clone();
+            self.erp_admin("POST", "bill", body.to_string());
+        }
     }
 
     /// How often a record was made for each bill of the ERP that was to be sent.

@@ -2,6 +2,7 @@
 //! systems; the JSON one counts what was made.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod answers;
 mod bench;
 mod hostile;
 mod listing;
@@ -104,6 +105,22 @@ async fn under_a_token_in_its_time_a_call_is_repeated_and_makes_nothing_twice() 
         bench.agrees(&end);
         assert_eq!((bench.made().len(), end.unknown + end.failed), (8, 0), "{faults} {end:?}");
     }
+}
+
+/// A token is of one body: under another one the system would not know the call that was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_was_changed_since_its_call_was_lost_is_not_sent_again_under_another_token() {
+    let settings = Settings { settle: Duration::from_secs(3), ..accepting() };
+    let bench = Bench::start(settings, token("24h")).await;
+    bench.faults("[[fault]]\nkind = \"late\"\nms = 9000\non = [\"create\"]\nfirst = 1\n");
+    let end = bench.run_cancelled().await;
+    assert!(end.unknown > 0, "{end:?}");
+    // Somebody changes every record meanwhile, so that other bodies are made of them.
+    bench.change_records(&json!({"date": "2026-03-07"}));
+    let again = bench.run().await;
+    tokio::time::sleep(Duration::from_millis(9500)).await;
+    bench.agrees(&again);
+    assert!(again.unknown > 0 && whys(&again).iter().all(|why| *why == UnknownWhy::Absent), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

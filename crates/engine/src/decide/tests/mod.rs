@@ -90,7 +90,7 @@ fn closed(code: &str, second: u32, close: &str, closer: &str) -> Found {
 }
 
 fn call(step: Step, rev: Rev) -> OpenCall {
-    OpenCall { run: RunId(ulid::Ulid::nil()), step, rev, sent: Ts(5), left: None }
+    OpenCall { run: RunId(ulid::Ulid::nil()), step, rev, sent: Ts(5), left: None, carried: Carried::default() }
 }
 
 fn said(cause: &str) -> Failure {
@@ -114,6 +114,7 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         may_write: true,
         canary_look: true,
         age_secs: 0,
+        body: None,
         made: false,
         honoured: true,
         by_person: false,

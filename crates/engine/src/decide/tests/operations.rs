@@ -249,3 +249,35 @@ fn an_effect_that_asks_for_the_status_among_other_things_leaves_a_strange_status
         assert_eq!(judge(&settling), judged);
     }
 }
+
+/// What a record is made of.
+fn rendered(key: &str, hash: &str) -> Rendered {
+    Rendered { key: key.into(), hash: hash.into(), ..Rendered::default() }
+}
+
+#[test]
+fn a_lost_call_is_repeated_alone_only_as_the_system_would_know_it() {
+    let field = "F".to_owned();
+    let number = Key::Number { field: field.clone(), unique: true };
+    let token = Key::Token { field, place: "header".into(), keeps_secs: 60 };
+    for (key, now, same) in [
+        (&number, rendered("K", "a"), true),
+        // The number lets no second one stand, whatever it holds.
+        (&number, rendered("K", "b"), true),
+        (&number, rendered("L", "a"), false),
+        (&token, rendered("K", "a"), true),
+        (&token, rendered("K", "b"), false),
+        (&token, rendered("L", "a"), false),
+    ] {
+        let op = Operation { key: key.clone(), ..submits() };
+        let open = OpenCall { carried: Carried::of(Some(&rendered("K", "a"))), ..call(Step::Submit, rev("Z", 1)) };
+        let want = if same { Judgement::Repeat } else { Judgement::Operator(UnknownWhy::Absent) };
+        for moment in [Moment::Before, Moment::Settling] {
+            let case = Case { open: Some(&open), body: Some(&now), ..case(&op, Seen::Absent, moment) };
+            assert_eq!(judge(&case), want, "{key:?} {now:?}");
+            let by_person = Case { by_person: true, ..case };
+            let told = if moment == Moment::Before && !same { Judgement::Call(0) } else { want.clone() };
+            assert_eq!(judge(&by_person), told, "{key:?} {now:?}");
+        }
+    }
+}
