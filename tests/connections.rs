@@ -2,26 +2,27 @@
 //! identity that a signed call carries. Everything listens on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "support/both.rs"]
+mod both;
+#[path = "connections_parts/http.rs"]
+mod http;
 #[path = "support/place.rs"]
 mod place;
 #[path = "support/pty.rs"]
 mod pty;
+#[path = "connections_parts/ways.rs"]
+mod ways;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use place::Place;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::KeyPair;
 use skydeck::erp::sign;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto::ring};
+use ways::{authority, proxy, self_signed, signed, tls};
 
 const SECRET: &str = "canary-proxy-4711";
 
@@ -59,97 +60,6 @@ fn sim_url(place: &Place) -> String {
 fn sim_addr(place: &Place) -> SocketAddr {
     let url = sim_url(place);
     url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap()
-}
-
-/// A certificate of its own authority, for another name than the one it is reached by.
-struct Own {
-    pem: String,
-    der: tokio_rustls::rustls::pki_types::CertificateDer<'static>,
-    key: KeyPair,
-}
-
-fn self_signed(name: &str) -> Own {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
-    Own { pem: certificate.pem(), der: certificate.der().clone(), key }
-}
-
-/// TLS in front of the simulator. `clients`: the authority whose certificates are asked for. Gives the port.
-fn tls(place: &Place, server: &Own, clients: Option<&CertifiedIssuer<'static, KeyPair>>) -> u16 {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
-    let builder = match clients {
-        None => builder.with_no_client_auth(),
-        Some(authority) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-            builder.with_client_cert_verifier(verifier)
-        }
-    };
-    let key = server.key.serialize_der().try_into().unwrap();
-    let config = builder.with_single_cert(vec![server.der.clone()], key).unwrap();
-    let (acceptor, sim) = (TlsAcceptor::from(Arc::new(config)), sim_addr(place));
-    let listener = place.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    place.runtime.spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut encrypted) = acceptor.accept(stream).await else { return };
-                let mut plain = TcpStream::connect(sim).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut encrypted, &mut plain).await;
-            });
-        }
-    });
-    port
-}
-
-/// A proxy on loopback that leads everything to `to`: tunnels for `CONNECT`, the rest as it is. `login`: what it asks for.
-struct Proxy {
-    port: u16,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-fn proxy(place: &Place, to: SocketAddr, login: Option<&str>) -> Proxy {
-    let listener = place.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let (port, heads) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<String>>>::default());
-    let wanted = login.map(|login| format!("proxy-authorization: basic {}", STANDARD.encode(login)).to_lowercase());
-    let seen = heads.clone();
-    place.runtime.spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(relay(stream, to, wanted.clone(), seen.clone()));
-        }
-    });
-    Proxy { port, heads }
-}
-
-async fn relay(mut client: TcpStream, to: SocketAddr, wanted: Option<String>, seen: Arc<Mutex<Vec<String>>>) {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at + 4;
-        }
-        let mut more = [0; 4096];
-        match client.read(&mut more).await {
-            Ok(n) if n > 0 => bytes.extend_from_slice(&more[..n]),
-            _ => return,
-        }
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let welcome = wanted.is_none_or(|wanted| head.to_lowercase().contains(&wanted));
-    seen.lock().unwrap().push(head.clone());
-    if !welcome {
-        let _ = client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await;
-        return;
-    }
-    let mut server = TcpStream::connect(to).await.unwrap();
-    if head.starts_with("CONNECT ") {
-        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
-    } else {
-        server.write_all(&bytes).await.unwrap();
-    }
-    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
 }
 
 #[test]
@@ -191,7 +101,7 @@ fn plain_http_to_another_machine_needs_the_key_its_refusal_names() {
 fn a_pinned_certificate_is_believed_alone() {
     let place = Place::new(5);
     let (server, other) = (self_signed("k3-host.invalid"), self_signed("k3-host.invalid"));
-    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, &server, None));
+    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, sim_addr(&place), &server, None));
     configure(&place, &[(&sim_url(&place), &address)], "");
     let (code, _, err) = check(&place);
     assert_eq!(code, 1, "{err}");
@@ -216,24 +126,21 @@ fn a_pinned_certificate_is_believed_alone() {
 #[test]
 fn a_server_that_asks_for_a_certificate_is_shown_ours() {
     let place = Place::new(5);
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let authority = authority();
     let server = self_signed("127.0.0.1");
-    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, &server, Some(&authority)));
+    let address = format!("https://127.0.0.1:{}/k3cloud/", tls(&place, sim_addr(&place), &server, Some(&authority)));
     write(&place, "server.pem", &server.pem, 0o644);
     configure(&place, &[(&sim_url(&place), &address)], "pinned_certificate = \"server.pem\"");
     let (code, _, err) = check(&place);
     assert_eq!(code, 1, "without ours: {err}");
-    let key = KeyPair::generate().unwrap();
-    let ours = CertificateParams::new(vec!["skydeck".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    write(&place, "client.pem", &ours.pem(), 0o644);
-    write(&place, "client.key", &key.serialize_pem(), 0o644);
+    let ours = signed("skydeck", &authority);
+    write(&place, "client.pem", &ours.pem, 0o644);
+    write(&place, "client.key", &ours.key.serialize_pem(), 0o644);
     configure(&place, &[], "client_certificate = \"client.pem\"\nclient_key = { file = \"client.key\" }");
     let (code, _, err) = check(&place);
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("chmod 600") && err.contains("client_key"), "{err}");
-    write(&place, "client.key", &key.serialize_pem(), 0o600);
+    write(&place, "client.key", &ours.key.serialize_pem(), 0o600);
     assert_eq!(check(&place).0, 0, "{}", check(&place).2);
     // The same without a pin: the authority of the server is named instead.
     configure(&place, &[("pinned_certificate", "ca_file")], "");
@@ -251,7 +158,7 @@ fn a_server_that_asks_for_a_certificate_is_shown_ours() {
 fn calls_go_through_the_proxy_that_is_named_and_no_other() {
     let place = Place::new(5);
     let server = self_signed("k3-host.invalid");
-    let port = tls(&place, &server, None);
+    let port = tls(&place, sim_addr(&place), &server, None);
     let through = proxy(&place, SocketAddr::from(([127, 0, 0, 1], port)), Some(&format!("skydeck:{SECRET}")));
     write(&place, "server.pem", &server.pem, 0o644);
     write(&place, "proxy-secret", SECRET, 0o600);

@@ -11,7 +11,9 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use skydeck::sim::{self, AuthMode, SimArgs, SimHandle};
+use skydeck::sim::json::settings::JsonSettings;
+use skydeck::sim::json::{JsonConfig, JsonWorld};
+use skydeck::sim::{self, AuthMode, SimArgs, SimConfig, SimHandle};
 
 use crate::pages::{Block, Page, all, root, spans};
 use crate::pty::{self, Pty, Start};
@@ -32,7 +34,7 @@ struct World {
     dir: tempfile::TempDir,
     url: String,
     _sim: SimHandle,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 fn private(path: &Path, text: &str) {
@@ -60,12 +62,8 @@ impl World {
         };
         let sim = runtime.block_on(sim::start(args.config().unwrap())).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let world = Self {
-            url: format!("{}/k3cloud/", sim.url().trim_end_matches("/k3cloud/")),
-            dir,
-            _sim: sim,
-            _runtime: runtime,
-        };
+        let world =
+            Self { url: format!("{}/k3cloud/", sim.url().trim_end_matches("/k3cloud/")), dir, _sim: sim, runtime };
         fs::create_dir_all(world.dir.path().join("bin")).unwrap();
         symlink(PROGRAM, world.dir.path().join("bin/skydeck")).unwrap();
         fs::create_dir(world.work()).unwrap();
@@ -291,6 +289,43 @@ fn every_file_of_a_data_directory_is_explained() {
     }
 }
 
+/// A page that is followed by a test of its own: with the environment that it shows, and the shipped plan it names.
+const OTHER_SYSTEM: &str = "docs/connect-another-system.md";
+
+#[test]
+fn the_commands_that_connect_another_system() {
+    let world = World::new();
+    world.settle_in();
+    let settings = JsonSettings::default();
+    let config = JsonConfig { settings, ..JsonConfig::default() };
+    let config = SimConfig { bind: ([127, 0, 0, 1], 0).into(), world: config, record: None };
+    let there: SimHandle<JsonWorld> = world.runtime.block_on(sim::start_as(config)).unwrap();
+    let page = page(OTHER_SYSTEM);
+    let shown = page.blocks().into_iter().find(|block| block.kind == "toml").unwrap().text;
+    let url = there.url();
+    let changes = [
+        ("https://wms.example.invalid/open/", url.as_str()),
+        ("/oauth/token", "/token"),
+        ("/oauth/refresh", "/token/refresh"),
+    ];
+    let shown = changes.iter().fold(shown, |text, (from, to)| {
+        assert!(text.contains(from), "{from} in {text}");
+        text.replace(from, to)
+    });
+    let home = world.dir.path().join(".config/skydeck");
+    let own = fs::read_to_string(home.join("config.toml")).unwrap();
+    private(&home.join("config.toml"), &format!("{own}\n{shown}"));
+    private(&home.join("credentials.d/wms"), "not-a-real-secret");
+    let plan = fs::read_to_string(root().join("plans/outstock_to_order.json")).unwrap();
+    private(&home.join("plans/outstock_to_order.json"), &plan.replace("\"env\": \"erp\"", "\"env\": \"test\""));
+    let out = world.bash(&script(&page, &world));
+    assert!(out.status.success(), "{}", said(&out));
+    // What stands behind the commands: one first, then the rest, each once.
+    assert!(said(&out).contains("done 1 ") && said(&out).contains("already done 1 "), "{}", said(&out));
+    let stats = there.stats();
+    assert!(stats.applied["create"] > 1 && stats.most_made == 1, "{stats:?}");
+}
+
 macro_rules! pages_run {
     ($($test:ident: $page:literal,)*) => {
         /// Pages whose commands are run, each by a test of its own.
@@ -316,7 +351,10 @@ fn every_page_with_commands_is_run_and_few_blocks_are_left_out() {
     let mut left = std::collections::BTreeMap::<String, usize>::new();
     for page in all().iter().filter(|page| !page.is_chinese()) {
         for block in page.blocks().iter().filter(|block| is_commands(block)) {
-            let known = is_left_out(block) || page.name == "README.md" || RUN.contains(&page.name.as_str());
+            let known = is_left_out(block)
+                || page.name == "README.md"
+                || page.name == OTHER_SYSTEM
+                || RUN.contains(&page.name.as_str());
             assert!(known, "{} line {}: no test runs this page", page.name, block.line);
             if let Some(why) = block.mark.as_deref().and_then(|mark| mark.strip_prefix("not run: ")) {
                 *left.entry(why.to_owned()).or_default() += 1;
