@@ -12,6 +12,10 @@
 mod bad_input;
 #[path = "making_parts/batches.rs"]
 mod batches;
+#[path = "support/both.rs"]
+mod both;
+#[path = "making_parts/deaths.rs"]
+mod deaths;
 #[path = "making_parts/kept.rs"]
 mod kept;
 #[path = "support/place.rs"]
@@ -20,11 +24,13 @@ mod place;
 mod pty;
 #[path = "making_parts/pushing.rs"]
 mod pushing;
+#[path = "making_parts/sending.rs"]
+mod sending;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
+use deaths::{Deaths, number};
 use place::{PROGRAM, Place};
 use serde_json::{Value, json};
 use skydeck::sim::faults::FaultPlan;
@@ -368,100 +374,40 @@ fn another_number_in_an_answer_is_no_rule_of_the_form_where_nothing_could_be_rea
     panic!("nothing was made");
 }
 
-/// A verb that is killed after a while, unless it ended before.
-fn killed(place: &Place, verb: &[&str], after: Duration) {
-    let mut child = Command::new(PROGRAM)
-        .args(verb)
-        .args(place.options())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(after);
-    // It may have ended: there is nothing to kill then.
-    let _ = child.kill();
-    child.wait().unwrap();
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
-}
-
-/// The process ends itself at each numbered point of its way, at another call by seed. `SKYDECK_SEEDS`, `SKYDECK_RECORDS`: how many.
 #[test]
 fn a_death_at_each_point_of_the_way_makes_no_bill_twice_and_forgets_none() {
-    let (seeds, records) = (number("SKYDECK_SEEDS", 1), number("SKYDECK_RECORDS", 8));
-    let (mut deaths, mut asked) = (0, 0);
-    for seed in 1..=seeds {
-        for (at, point) in skydeck::store::fault::CALL.iter().enumerate() {
-            let place = with_bills(records as usize * 8, |_| {});
-            let all = admin(&place, "bills?form=SAL_OUTSTOCK", &Value::Null);
-            let audited = all["bills"].as_array().unwrap().iter().filter(|bill| bill["status"] == "C");
-            for bill in audited.skip(records as usize) {
-                admin(&place, "bill", &json!({"id": bill["id"], "delete": true}));
-            }
-            let config = place.dir.path().join("config.toml");
-            let text = std::fs::read_to_string(&config).unwrap().replace("per_minute = 900", "per_minute = 6000");
-            std::fs::write(&config, text).unwrap();
-            // Some answers are lost, so that there is something to settle.
-            faults(
-                &place,
-                "[[fault]]\nkind = \"reset\"\nwhen = \"after\"\non = [\"Save\", \"Submit\", \"Audit\"]\nrate = 0.05\nskip = 1\n",
-            );
-            let late = if point.contains("settle") { 1 } else { records * 2 };
-            let nth = 1 + (seed * 7919 + at as u64 * 104_729) % late;
-            let mut first = Command::new(PROGRAM);
-            first.args(["run", PLAN, "--yes", "--sweep"]).args(place.options()).stdin(Stdio::null());
-            let first = first.env("SKYDECK_FAULT", format!("{point}:{nth}")).output().unwrap();
-            deaths += u64::from(first.status.code().is_none());
-            place.verb(&["resume"]);
-            // The first call of all tells whether the form keeps our numbers: lost, a person says that nothing was made.
-            if run(&place).1["skipped"] != 0 {
-                asked += 1;
-                place.verb(&["retry", "--yes"]);
-            }
-            let (out, sum) = run(&place);
-            let (all, audits) = (made(&place), place.audits());
-            let ledger = String::from_utf8_lossy(&place.verb(&["ledger"]).stdout).into_owned();
-            let at = format!("seed {seed}, {point}:{nth}: {sum}\n{ledger}");
-            assert_eq!((all.len() as u64, audits.len() as u64, out.status.code()), (records, records, Some(0)), "{at}");
+    let losses = "[[fault]]\nkind = \"reset\"\nwhen = \"after\"\non = [\"Save\", \"Submit\", \"Audit\"]\nrate = 0.05\nskip = 1\n";
+    let place = |records: u64| {
+        let place = with_bills(records as usize * 8, |_| {});
+        deaths::leave(&place, records);
+        // Some answers are lost, so that there is something to settle.
+        faults(&place, losses);
+        place
+    };
+    Deaths::each(
+        (PLAN, 2),
+        place,
+        |place| place,
+        |place, records, ended| {
+            let (all, audits, at) = (made(place), place.audits(), &ended.at);
+            let counts = (all.len() as u64, audits.len() as u64, ended.out.status.code());
+            assert_eq!(counts, (records, records, Some(0)), "{at}");
             assert!(all.values().all(|n| *n == 1) && audits.values().all(|n| *n == 1), "{at}: {all:?} {audits:?}");
-            assert_eq!(sum["sum_closes"], true, "{at}");
-        }
-    }
-    // Points of settling are passed only where something is unknown.
-    assert!(deaths >= seeds * 3, "{deaths} deaths are too few");
-    let points = skydeck::store::fault::CALL.len();
-    println!(
-        "{deaths} deaths at {points} points, {seeds} seeds, {records} records each; a person was asked {asked} times"
+            assert_eq!(ended.sum["sum_closes"], true, "{at}");
+        },
     );
 }
 
-/// Kill -9 wherever the clock hits, again and again; then to the end. `SKYDECK_KILLS`: how many such days.
+/// `SKYDECK_KILLS`: how many such days.
 #[test]
 fn whatever_kills_the_process_each_bill_is_made_once_and_audited_once() {
     for seed in 1..=number("SKYDECK_KILLS", 2) {
         let place = with(|_| {});
-        let mut left = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut moment = || {
-            left ^= left << 13;
-            left ^= left >> 7;
-            left ^= left << 17;
-            Duration::from_millis(60 + left % 500)
-        };
-        killed(&place, &["run", PLAN, "--yes", "--sweep"], moment());
-        for _ in 0..4 {
-            killed(&place, &["resume"], moment());
-        }
-        let resumed = place.verb(&["resume"]);
-        // Killed before it was approved, the set waits for its approval.
-        let approved = place.verb(&["approve", "--yes"]);
-        let (out, sum) = run(&place);
-        let all = made(&place);
-        assert_eq!((all.len(), audited(&place)), (8, 8), "seed {seed}: {resumed:?} {approved:?} {sum}");
-        assert!(all.values().all(|n| *n == 1), "seed {seed}: {all:?}");
-        assert!(place.audits().values().all(|n| *n == 1), "seed {seed}");
-        assert_eq!(out.status.code(), Some(0), "seed {seed}: {sum}");
+        let ended = deaths::kills(&place, PLAN, seed);
+        let (all, at) = (made(&place), &ended.at);
+        assert_eq!((all.len(), audited(&place)), (8, 8), "{at}");
+        assert!(all.values().all(|n| *n == 1), "{at}: {all:?}");
+        assert!(place.audits().values().all(|n| *n == 1), "{at}");
+        assert_eq!(ended.out.status.code(), Some(0), "{at}");
     }
 }
