@@ -25,11 +25,11 @@ use std::sync::{Arc, Mutex};
 use engine_support::*;
 use fastrand::Rng;
 use histories::harness::{self, Sums};
-use histories::oracle::{self, Found, Real, Truth, Witness, Wrong};
+use histories::oracle::{self, Real, Truth, Witness, Wrong};
+use histories::records::{Moved, Records, doubles};
 use histories::wire::{Wire, client};
 use histories::{Around, Mix, Story};
 use serde_json::{Value, json};
-use skydeck::domain::bill::Outcome;
 use skydeck::domain::ids::{Fid, OpId, PlanId, PlanRev};
 use skydeck::domain::plan::{Keyed, Plan};
 use skydeck::domain::run::BillRow;
@@ -167,19 +167,13 @@ impl Bills {
     /// Calls of ours that made a bill while one stood there under the same key.
     fn doubles(&self, key: &str) -> Vec<String> {
         let user = demo_credentials().user;
-        let mut there: HashSet<u32> = HashSet::new();
-        let mut doubles = Vec::new();
-        for line in self.lines(key).iter().filter(|line| line.refused.is_none()) {
-            if line.before == '-' {
-                if !there.is_empty() && *line.user == *user {
-                    doubles.push(format!("{key}: applied twice: {line:?}"));
-                }
-                there.insert(line.id);
-            } else if line.after == '-' {
-                there.remove(&line.id);
-            }
-        }
-        doubles
+        let lines = self.lines(key).into_iter().filter(|line| line.refused.is_none());
+        let moved = |line: sim::Applied| match (line.before, line.after) {
+            ('-', _) => Some((line.id, Moved::Made { ours: *line.user == *user }, format!("{line:?}"))),
+            (_, '-') => Some((line.id, Moved::Gone, String::new())),
+            (_, _) => None,
+        };
+        doubles(key, lines.filter_map(moved))
     }
 }
 
@@ -218,8 +212,7 @@ impl Real for Bills {
 /// The simulator, the people around it, and another server.
 struct People {
     bills: Arc<Bills>,
-    ids: Vec<u64>,
-    coming: Vec<u64>,
+    records: Records,
     config: WorldConfig,
     elsewhere: Vec<Arc<Wire>>,
     kind: Kind,
@@ -259,35 +252,18 @@ impl People {
 impl Around for People {
     fn others(&mut self, rng: &mut Rng, _: &Mix) -> Option<String> {
         let what = rng.u32(0..14);
-        let wire = Arc::clone(&self.bills.wire);
-        if what <= 3 && !self.coming.is_empty() {
-            let id = self.coming.swap_remove(rng.usize(..self.coming.len()));
-            let status = ["C", "C", "C", "B"][rng.usize(0..4)];
-            let at = wire.now_ms() / 1000 - rng.i64(0..110) + 8 * 3600;
-            let entered = chrono::DateTime::from_timestamp(at, 0).unwrap().format("%Y-%m-%dT%H:%M:%S").to_string();
-            wire.admin("bill", &json!({"id": id, "entered": entered, "status": status}));
-            self.ids.push(id);
-            return Some(format!("record {id} is entered as {status}"));
+        if what <= 3 && !self.records.coming.is_empty() {
+            return self.records.enter(rng);
         }
-        let id = *rng.choice(&self.ids)?;
+        let id = *rng.choice(&self.records.ids)?;
         let key = self.bills.key(id);
-        let (before, _) = wire.state(id);
-        let change = match (what, before.as_str()) {
-            (4 | 5, "B") => json!({"id": id, "status": "C"}),
-            (6, "C") => json!({"id": id, "note": format!("edited {}", rng.u32(..))}),
-            (7, "C") if rng.u32(0..3) == 0 => json!({"id": id, "date": format!("2026-03-{:02}", rng.u32(1..28))}),
-            (8, "B" | "C") if rng.u32(0..6) == 0 => json!({"id": id, "delete": true}),
-            (9, _) => {
-                let skew = rng.i64(-3_600_000..3_600_000);
-                wire.admin("clock", &json!({"skew_ms": skew}));
-                return Some(format!("the server's clock stands {skew} ms off"));
+        match what {
+            10 if self.kind == Kind::Unique && self.records.is_meant(id) && rng.u32(0..4) == 0 => {
+                Some(self.by_hand(&key))
             }
-            (10, "C") if self.kind == Kind::Unique && rng.u32(0..4) == 0 => return Some(self.by_hand(&key)),
-            (11.., _) => return self.with_the_made(rng, &key),
-            _ => return None,
-        };
-        wire.admin("bill", &change);
-        Some(format!("others: {change} (it was {before})"))
+            11.. => self.with_the_made(rng, &key),
+            _ => self.records.change(rng, what, id),
+        }
     }
 
     fn trouble(&mut self, rng: &mut Rng, _: &Mix) -> Vec<String> {
@@ -326,7 +302,7 @@ impl Around for People {
     }
 
     fn client_elsewhere(&mut self) -> Arc<dyn Erp> {
-        let there = Wire::new(self.config.clone(), &self.bills.wire.clock, Rng::with_seed(7));
+        let there = Wire::new(&self.config, &self.bills.wire.clock, Rng::with_seed(7));
         self.elsewhere.push(Arc::clone(&there));
         client(&there)
     }
@@ -339,44 +315,17 @@ impl Around for People {
     }
 
     fn bills(&self) -> Vec<Fid> {
-        self.ids.iter().copied().map(Fid::from).collect()
+        self.records.fids()
     }
-}
-
-/// Records that the plan means, and of which nothing was made, without a word about it.
-fn missed(story: &Story<People>, sums: &mut Sums) -> Found {
-    let people = &story.around;
-    let mut wrong = Vec::new();
-    for id in people.ids.iter().copied() {
-        let key = people.bills.key(id);
-        let (status, _) = people.bills.wire.state(id);
-        let there = people.bills.there(&key);
-        let done = there.values().any(|letter| is_final(people.bills.last, *letter));
-        if status != "C" || done {
-            continue;
-        }
-        let op = OpId::new(people.kind.op());
-        let work = oracle::record(&Fid::from(id)).under(&op);
-        let entry = story.bench.store.ledger_entry(&work).unwrap();
-        let outcome = entry.as_ref().and_then(|e| e.row.state.outcome());
-        // A person took back what had been done, or deleted it: nothing is done a second time by itself.
-        let undone = people.bills.truth(&op, &Fid::from(id)).came > 0;
-        let told = matches!(outcome, Some(Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::Skipped(_)));
-        sums.operator += u64::from(undone || told);
-        if !undone && !told {
-            wrong.push((Wrong::Missed, format!("record {id}: nothing was made of it: {there:?}, ledger {entry:?}")));
-        }
-    }
-    wrong
 }
 
 /// What must be true at the end.
 fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
     let people = &story.around;
     let (bills, wire) = (&people.bills, &people.bills.wire);
-    let mut sums = Sums { bills: people.ids.len() as u64, happened: story.happened, ..Sums::default() };
+    let mut sums = Sums { bills: people.records.ids.len() as u64, happened: story.happened, ..Sums::default() };
     sums.calls = wire.calls();
-    for id in &people.ids {
+    for id in &people.records.ids {
         let key = bills.key(*id);
         let made = match people.kind {
             Kind::Link => wire.pushed_from(*id, RULE).len() as u64,
@@ -386,7 +335,9 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
         sums.wrong.extend(bills.doubles(&key).into_iter().map(|what| (Wrong::Twice, format!("bill {id}: {what}"))));
         sums.wrong.extend(wire.beside_each_other(&bills.names(&key)));
     }
-    let missed = missed(story, &mut sums);
+    let is_done = |id: u64| bills.there(&bills.key(id)).values().any(|letter| is_final(bills.last, *letter));
+    let op = OpId::new(people.kind.op());
+    let missed = people.records.missed(story, (&op, bills.as_ref()), is_done, &mut sums);
     sums.wrong.extend(missed);
     let mut witness = witness.lock().unwrap();
     witness.end();
@@ -407,27 +358,14 @@ fn people(seed: u64, kind: Kind, last: Option<Step>, rng: &mut Rng, bench: &Benc
     let settings = json!({"form": {(kind.made()): form}, "rule": rule, "repeat_seconds": 0, "receivable": "none"});
     let settings = serde_json::from_value(settings).unwrap();
     let config = WorldConfig { seed, bills: 24, delay_ms: rng.u64(0..3) * 40, settings, ..WorldConfig::default() };
-    let wire = Wire::new(config.clone(), &bench.clock, rng.fork());
-    let all = wire.admin(&format!("bills?form={FORM}"), &Value::Null);
-    let (mut ids, mut coming, mut keys) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for bill in all["bills"].as_array().unwrap() {
-        let id = bill["id"].as_u64().unwrap();
-        let number = bill["number"].as_str().unwrap();
-        keys.insert(id, if kind == Kind::Link { number.to_owned() } else { format!("IN-{number}") });
-        if rng.bool() {
-            if rng.u32(0..3) > 0 {
-                wire.admin("bill", &json!({"id": id, "status": "C"}));
-            }
-            ids.push(id);
-        } else {
-            wire.admin("bill", &json!({"id": id, "delete": true}));
-            coming.push(id);
-        }
-    }
+    let wire = Wire::new(&config, &bench.clock, rng.fork());
+    let (records, numbers) = Records::half(&wire, None, rng);
+    let key = |no: String| if kind == Kind::Link { no } else { format!("IN-{no}") };
+    let keys = numbers.into_iter().map(|(id, no)| (id, key(no))).collect();
     // A person's call is not bound by the limit of ours: where nothing repeats a call by itself, it may come at any time.
     wire.later.store(if kind.is_open() || kind == Kind::Lied { 300_000 } else { 0 }, Ordering::SeqCst);
     let bills = Arc::new(Bills { wire, keys: Mutex::new(keys), last, kind });
-    People { bills, ids, coming, config, elsewhere: Vec::new(), kind, lies: rng.bool() }
+    People { bills, records, config, elsewhere: Vec::new(), kind, lies: rng.bool() }
 }
 
 async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {

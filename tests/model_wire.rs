@@ -132,7 +132,7 @@ impl Around for People {
     }
 
     fn client_elsewhere(&mut self) -> Arc<dyn Erp> {
-        let there = Wire::new(self.config.clone(), &self.wire.clock, Rng::with_seed(7));
+        let there = Wire::new(&self.config, &self.wire.clock, Rng::with_seed(7));
         self.elsewhere.push(Arc::clone(&there));
         client(&there)
     }
@@ -210,7 +210,7 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
 /// The simulator with half of its bills; the others come later.
 fn people(seed: u64, rng: &mut Rng, bench: &Bench) -> People {
     let config = WorldConfig { seed, bills: 40, delay_ms: rng.u64(0..3) * 40, ..WorldConfig::default() };
-    let wire = Wire::new(config.clone(), &bench.clock, rng.fork());
+    let wire = Wire::new(&config, &bench.clock, rng.fork());
     let bills = wire.admin(&format!("bills?form={FORM}"), &Value::Null);
     let all: Vec<u64> = bills["bills"].as_array().unwrap().iter().map(|b| b["id"].as_u64().unwrap()).collect();
     let (mut ids, mut coming) = (Vec::new(), Vec::new());

@@ -32,7 +32,7 @@ async fn the_flag_of_a_prompt_is_carried_by_the_plan_chosen_for_one_run_and_sent
     let mut bench = Bench::new();
     bench.env.user = demo_credentials().user;
     let config = WorldConfig { bills: 12, ..WorldConfig::default() };
-    let wire = Wire::new(config, &bench.clock, Rng::with_seed(1));
+    let wire = Wire::new(&config, &bench.clock, Rng::with_seed(1));
     let bills = wire.admin(&format!("bills?form={FORM}"), &Value::Null);
     let ids: Vec<u64> = bills["bills"].as_array().unwrap().iter().map(|bill| bill["id"].as_u64().unwrap()).collect();
     for (n, id) in ids.iter().enumerate() {

@@ -33,7 +33,7 @@ use skydeck::store::Store;
 use skydeck::store::actions::{ActionLog, MemoryLog};
 
 pub use clock::TokioClock;
-pub use rules::{AUDIT, CLOSE, PUSH, SAVE, SUBMIT};
+pub use rules::{AUDIT, CLOSE, PUSH, SAVE, SEND, SUBMIT};
 pub use store::FlakyStore;
 pub use world::{Trouble, World, fid};
 

@@ -19,6 +19,8 @@ pub const CLOSE: &str = "BillClose";
 pub const SAVE: &str = "Save:STK_InStock";
 /// The operation of a plan that pushes receivables.
 pub const PUSH: &str = "Push:AR_receivable";
+/// The operation of a plan that sends records to a JSON system.
+pub const SEND: &str = "Send:order";
 /// The operations of this world, by their names in keys.
 pub const OPS: [&str; 3] = [AUDIT, SUBMIT, CLOSE];
 

@@ -142,6 +142,7 @@ pub fn deed(op: &str) -> &'static str {
         crate::engine_support::SUBMIT => "submits",
         crate::engine_support::SAVE => "bills made",
         crate::engine_support::PUSH => "bills pushed",
+        crate::engine_support::SEND => "records sent",
         _ => "audits",
     }
 }

@@ -4,7 +4,10 @@
 #![allow(dead_code)]
 
 pub mod harness;
+pub mod json_wire;
 pub mod oracle;
+pub mod records;
+pub mod road;
 pub mod wire;
 
 use std::sync::atomic::Ordering;
@@ -13,6 +16,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use skydeck::domain::command::{Command, Receipt, Selection, StartParams};
+use skydeck::domain::env::Environment;
 use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId};
 use skydeck::domain::plan::{Plan, Policy};
@@ -119,6 +123,10 @@ pub trait Around {
     fn calm(&mut self);
     /// The client of a new process; `None`: the bench's own world.
     fn client(&mut self) -> Option<Arc<dyn Erp>>;
+    /// Environments beside the bench's own, each with the client of a new process.
+    fn beside(&mut self) -> Vec<(Environment, Arc<dyn Erp>)> {
+        Vec::new()
+    }
     /// The client of another server, on which a copy of the bills stands.
     fn client_elsewhere(&mut self) -> Arc<dyn Erp>;
     /// The answers for these bills were not durable when the process died.
@@ -160,6 +168,7 @@ impl<A: Around> Story<A> {
     pub async fn begin(rng: Rng, mut bench: Bench, mix: Mix, mut around: A) -> Result<Self, String> {
         bench.plans.0.lock().unwrap().clone_from(&mix.plans);
         bench.erp = around.client();
+        bench.behind = around.beside();
         bench.env.allow_operations = vec![CLOSE.into(), "Save".into(), "Push".into()];
         bench.try_start().await?;
         let (said, happened) = (Vec::new(), Happened::default());
@@ -238,6 +247,7 @@ impl<A: Around> Story<A> {
         if self.place != Place::Elsewhere {
             self.bench.erp = self.around.client();
         }
+        self.bench.behind = self.around.beside();
         self.bench.try_start().await.unwrap();
         let boot = self.bench.clock.boot();
         self.say(format!("and starts again ({boot:?})"));

@@ -376,7 +376,7 @@ pub fn entries_stand_alone(bench: &Bench, ops: &[&str], fids: &[Fid]) -> Found {
 /// What the store was told of the bills that something is wrong with, in order.
 pub fn trails(bench: &Bench, wrong: &Found) -> Vec<String> {
     let bill = |what: &String| {
-        Some(what.strip_prefix("bill ").unwrap_or(what))
+        Some(["bill ", "record "].iter().find_map(|word| what.strip_prefix(word)).unwrap_or(what))
             .and_then(|rest| rest.split([',', ' ', ':']).next())
             .map(Fid::new)
     };
