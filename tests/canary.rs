@@ -197,6 +197,7 @@ fn a_command_that_shows_the_environment_shows_no_secret() {
         seen.display()
     );
     std::fs::write(&config, text + &second).unwrap();
+    place.empty_data();
     let out = Command::new(PROGRAM).args(["verify"]).args(place.options()).stdin(Stdio::null()).output().unwrap();
     let mut search = Search::default();
     search.output("verify", &out);

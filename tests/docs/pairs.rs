@@ -151,7 +151,11 @@ fn two_languages_name_the_same_keys_numbers_and_pages_section_by_section() {
             }
             if one.level > 0 {
                 let same = |links: Vec<String>| -> Vec<String> {
-                    links.into_iter().map(|l| l.replace(".zh.", ".").replace("-zh.svg", "-en.svg")).collect()
+                    let to_english = |link: String| link.replace(".zh.", ".").replace("-zh.svg", "-en.svg");
+                    let mut links: Vec<String> = links.into_iter().map(to_english).collect();
+                    // Names sort otherwise in the other language.
+                    links.sort();
+                    links
                 };
                 let (a, b) = (same(links(&one.text)), same(links(&other.text)));
                 let (a, b): (Vec<_>, Vec<_>) = (

@@ -85,7 +85,7 @@ fn an_index_of_the_earliest_layout_is_upgraded() {
     let report = doctor::check(&p.dir, TestClock::new().as_ref(), &|_| {}).unwrap();
     assert!(report.is_sound() && report.index.layout == Some(0), "{report:?}");
     let (store, told) = open_telling(&p.dir);
-    let upgrading = |p: &Progress| matches!(p, Progress::Upgrading { from: 0, to: 4, done, of } if done == of);
+    let upgrading = |p: &Progress| matches!(p, Progress::Upgrading { from: 0, to: 5, done, of } if done == of);
     assert!(told.iter().any(upgrading), "{told:?}");
     assert!(!told.iter().any(|p| matches!(p, Progress::IndexDamaged { .. })), "{told:?}");
     assert_eq!(everything(&store.unwrap()), before);
