@@ -25,7 +25,8 @@ mod runs;
 mod spans;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use skydeck_core::domain::event::Event;
 use skydeck_core::domain::filter::Filter;
@@ -186,19 +187,33 @@ const PROMISES: &[(&str, Check)] = &[
     promise!(hours::a_span_of_hours_is_answered_and_of_very_many_the_first),
 ];
 
+/// Promises that are checked beside each other: a check mostly waits for its store.
+const WORKERS: usize = 4;
+
 /// Checks all that a store promises, each promise with a new home. Panics with the names of those that do not hold.
-pub fn conformance(name: &'static str, home: &dyn Fn() -> Box<dyn Home>) {
-    let broken: Vec<&str> = PROMISES
-        .iter()
-        .filter(|(_, check)| {
+pub fn conformance(name: &'static str, home: &(dyn Fn() -> Box<dyn Home> + Sync)) {
+    let (next, broken) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::SeqCst);
+            let Some((promise, check)) = PROMISES.get(at) else { return };
             let kept = catch_unwind(AssertUnwindSafe(|| match check {
                 Check::Open(check) => check(&Bench::new(name, home())),
                 Check::Reopened(check) => check(Bench::new(name, home())),
             }));
-            kept.is_err()
-        })
-        .map(|(promise, _)| *promise)
-        .collect();
+            if kept.is_err() {
+                broken.lock().unwrap_or_else(PoisonError::into_inner).push((at, *promise));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(work);
+        }
+    });
+    let mut broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    broken.sort_unstable();
+    let broken: Vec<&str> = broken.into_iter().map(|(_, promise)| promise).collect();
     assert!(broken.is_empty(), "{name} breaks {} of {} promises: {}", broken.len(), PROMISES.len(), broken.join(", "));
 }
 
