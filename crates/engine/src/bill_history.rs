@@ -368,6 +368,10 @@ impl BillHistory {
                 if unknown.why == UnknownWhy::ProcessDied {
                     self.deaths += 1;
                 }
+                // The refusal was not believed: what that call did is the other run's to find out, and nobody calls meanwhile.
+                if !here && self.open.is_none() {
+                    self.open = self.refused_call.take_if(|call| call.run == of);
+                }
                 self.unknown = Some(unknown.clone());
             }
             Outcome::Done { .. } | Outcome::Already { .. } => {

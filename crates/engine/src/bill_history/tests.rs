@@ -102,9 +102,24 @@ fn an_open_call_of_another_run_stays_open_until_something_says_what_came_of_it()
 }
 
 #[test]
+fn a_refusal_that_another_run_does_not_believe_leaves_its_call_open() {
+    let refused = Verdict::Rejected(refusal());
+    let facts = |r: u128, outcome: Outcome| {
+        vec![tried(r, Step::Send, rev("", 1)), answered(r, Step::Send, refused.clone()), settled(r, outcome)]
+    };
+    let doubted = Outcome::Unknown(unknown(UnknownWhy::ServerFault));
+    let past = fold(facts(1, doubted.clone()));
+    assert_eq!((past.open, past.refused_call), (Some(call(1, Step::Send, &rev("", 1), 1)), None));
+    // What the other run finds out ends it; a refusal that was believed never was open, nor is it in the run itself.
+    let found = [facts(1, doubted.clone()), vec![settled(1, Outcome::Already { by: None, on: None })]].concat();
+    for ended in [found, facts(1, Outcome::Failed(refusal())), facts(2, doubted)] {
+        assert_eq!(fold(ended).open, None);
+    }
+}
+
+#[test]
 fn repeats_are_counted_where_they_are_bounded() {
-    let refused =
-        Verdict::Rejected(Failure { cause: Cause::new("lock"), msg_code: None, field: None, message: String::new() });
+    let refused = Verdict::Rejected(refusal());
     let b = rev("B", 1);
     let past = fold(vec![
         tried(2, Step::Audit, b.clone()),
