@@ -207,6 +207,7 @@ impl Real for Orders {
             } else if line.refused.is_none() && standing.insert(line.id) {
                 (truth.came, truth.by_us) = (truth.came + 1, ours);
                 truth.ours += u64::from(ours);
+                truth.overdue += u64::from(ours && self.there.is_overdue(line.seq));
             }
             truth.there = !standing.is_empty();
         }

@@ -85,6 +85,9 @@ pub struct Truth {
     pub by_us: bool,
     /// How often a call of ours brought it about.
     pub ours: u64,
+    /// How often such a call arrived after the limit that the environment declares: no look can foretell that, so it was
+    /// rightly told as not done.
+    pub overdue: u64,
     /// How often it came about, whoever did it.
     pub came: u64,
     /// The last call of ours was refused, and what it asked for was there.
@@ -93,6 +96,13 @@ pub struct Truth {
     pub hollow: bool,
     /// The bill is no longer there.
     pub gone: bool,
+}
+
+impl Truth {
+    /// How often a call of ours brought it about within the limit of a call.
+    fn in_time(self) -> u64 {
+        self.ours - self.overdue
+    }
 }
 
 /// Tells what really is.
@@ -199,7 +209,7 @@ impl Witness {
     fn look(&mut self, op: &OpId, fid: &Fid) -> Truth {
         let truth = self.real.truth(op, fid);
         let word = self.words.entry((op.clone(), fid.clone())).or_default();
-        if word.told_not.is_some_and(|n| truth.ours > n) {
+        if word.told_not.is_some_and(|n| truth.in_time() > n) {
             word.told_not = None;
             let what = format!("bill {fid}, {op:?}: told as not done, and our call took effect after that: {truth:?}");
             self.wrong(Wrong::FailedAndIsDone, what);
@@ -249,8 +259,8 @@ impl Witness {
                 Skip::NotReached | Skip::Missing | Skip::UnknownElsewhere | Skip::Held(_) | Skip::Excluded,
             ) => return,
             Outcome::Failed(_) | Outcome::Skipped(_) => {
-                (word.called, word.told_not) = (None, Some(truth.ours));
-                let ours = called.is_some_and(|before| truth.ours > before.ours) && truth.by_us;
+                (word.called, word.told_not) = (None, Some(truth.in_time()));
+                let ours = called.is_some_and(|before| truth.in_time() > before.in_time()) && truth.by_us;
                 if ours || (truth.refused_as_done && truth.there && matches!(outcome, Outcome::Failed(_))) {
                     let what =
                         format!("bill {fid}, {op:?}: {outcome:?} is told; before our call {called:?}, now {truth:?}");

@@ -1,7 +1,7 @@
 //! The network between a client and a simulated system: passes requests on, loses some, brings some late; and what was sent
 //! over it, by which every history is held against the rules of repeating.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -60,10 +60,12 @@ pub struct Road<B> {
     /// How much later than others a request that makes something may arrive, milliseconds.
     pub later: AtomicU64,
     sent: Mutex<Vec<Sent>>,
-    /// Requests on their way, and when they arrive.
-    late: Mutex<Vec<(Duration, RequestParts)>>,
+    /// Requests on their way, when they arrive, and whether that is after the server's own limit.
+    late: Mutex<Vec<(Duration, bool, RequestParts)>>,
     /// True time of each line of the record.
     stamps: Mutex<Vec<Duration>>,
+    /// Lines of the record, counted from 1, that a request made which arrived after the server's own limit.
+    overdue: Mutex<HashSet<usize>>,
 }
 
 impl<B: Backend> Road<B> {
@@ -78,6 +80,7 @@ impl<B: Backend> Road<B> {
             sent: Mutex::default(),
             late: Mutex::default(),
             stamps: Mutex::default(),
+            overdue: Mutex::default(),
         }
     }
 
@@ -91,11 +94,15 @@ impl<B: Backend> Road<B> {
         let mut world = self.world.lock().unwrap();
         let mut stamps = self.stamps.lock().unwrap();
         let mut late = self.late.lock().unwrap();
-        late.sort_by_key(|(due, _)| *due);
-        let due = late.partition_point(|(due, _)| *due <= now);
-        for (due, request) in late.drain(..due) {
+        late.sort_by_key(|(due, ..)| *due);
+        let due = late.partition_point(|(due, ..)| *due <= now);
+        for (due, overdue, request) in late.drain(..due) {
+            let before = world.recorded() as usize;
             drop(world.answer(request, BEGAN + due.as_millis() as i64));
             stamps.resize(world.recorded() as usize, due);
+            if overdue {
+                self.overdue.lock().unwrap().extend(before + 1..=stamps.len());
+            }
         }
         let done = f(&mut world, BEGAN + now.as_millis() as i64);
         stamps.resize(world.recorded() as usize, now);
@@ -134,7 +141,7 @@ impl<B: Backend> Road<B> {
             5 => {
                 let later = if makes { self.later.load(Ordering::SeqCst) } else { 0 };
                 let span = Duration::from_millis(self.rng.lock().unwrap().u64(0..110_000 + later));
-                self.late.lock().unwrap().push((self.clock.start_elapsed() + span, request));
+                self.late.lock().unwrap().push((self.clock.start_elapsed() + span, span > LIMIT, request));
                 return broken();
             }
             _ => {}
@@ -197,6 +204,11 @@ impl<B: Backend> Road<B> {
 }
 
 impl<B> Road<B> {
+    /// Whether the call that a line of the record tells of arrived after the server's own limit.
+    pub fn is_overdue(&self, line: u64) -> bool {
+        self.overdue.lock().unwrap().contains(&(line as usize))
+    }
+
     /// All that was sent so far.
     pub fn sent(&self) -> MutexGuard<'_, Vec<Sent>> {
         self.sent.lock().unwrap()
