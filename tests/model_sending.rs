@@ -2,7 +2,7 @@
 //! in one process, on a virtual clock. Requests are lost before and after they took effect, arrive late, are answered with
 //! success and an error in it, with a page of a proxy, with 429; the process dies anywhere; people make, change and delete
 //! records there; two plans may send the same ones; what was made is found only a while later, and pages move while they are
-//! read.
+//! read; the system is found on another server meanwhile.
 //!
 //! The oracle is the JSON simulator's own record. One seed is one history; a quarter of them each have a number that the system
 //! lets stand once, a field that it does not, and such a field with a token that it keeps for long, or for a short time.
@@ -34,7 +34,7 @@ use histories::wire::{Wire, client};
 use histories::{Around, Mix, Story};
 use serde_json::{Value, json};
 use skydeck::domain::env::{Environment, Limits};
-use skydeck::domain::ids::{Fid, OpId, PlanId, PlanRev};
+use skydeck::domain::ids::{EnvId, Fid, OpId, PlanId, PlanRev};
 use skydeck::domain::plan::Plan;
 use skydeck::domain::run::BillRow;
 use skydeck::engine::ports::Erp;
@@ -226,6 +226,9 @@ struct People {
     /// Its server may answer success where nothing happened.
     lies: bool,
     by_pages: bool,
+    /// What the system was made of, and the other servers on which it stood meanwhile.
+    config: JsonConfig,
+    elsewhere: Vec<Arc<JsonWire>>,
 }
 
 impl People {
@@ -345,8 +348,15 @@ impl Around for People {
         vec![(JsonWire::environment(self.limits.clone()), json_client(&self.orders.there))]
     }
 
+    fn moving(&self) -> EnvId {
+        EnvId::new(THERE)
+    }
+
     fn client_elsewhere(&mut self) -> Arc<dyn Erp> {
-        panic!("nothing moves here")
+        let here = &self.orders.there;
+        let there = JsonWire::new(&self.config, &here.clock, Rng::with_seed(7), here.signs_in);
+        self.elsewhere.push(Arc::clone(&there));
+        json_client(&there)
     }
 
     fn unanswered(&mut self, rows: &[BillRow]) {
@@ -376,6 +386,9 @@ fn judge(story: &Story<People>, witness: &Mutex<Witness>) -> Sums {
         sums.wrong.extend(beside.map(|(kind, what)| (kind, format!("bill {id}, as {what}"))));
     }
     let is_done = |id: u64| !there.there(&orders.key(id)).is_empty();
+    for there in &people.elsewhere {
+        sums.wrong.extend(there.writes().into_iter().map(|call| (Wrong::Elsewhere, call)));
+    }
     let missed = people.records.missed(story, (&OpId::new(SEND), orders.as_ref()), is_done, &mut sums);
     sums.wrong.extend(missed);
     let mut witness = witness.lock().unwrap();
@@ -399,7 +412,8 @@ fn people(seed: u64, kind: Kind, dice: &Dice, rng: &mut Rng, bench: &Bench) -> P
     there.later.store(if kind.is_unique() { 0 } else { 300_000 }, Ordering::SeqCst);
     let orders = Arc::new(Orders { there, source, keys: numbers });
     let limits = bench.env.limits.clone();
-    People { orders, records, kind, limits, lies: rng.bool(), by_pages: dice.by_pages }
+    let (lies, by_pages) = (rng.bool(), dice.by_pages);
+    People { orders, records, kind, limits, lies, by_pages, config, elsewhere: Vec::new() }
 }
 
 async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
@@ -415,7 +429,8 @@ async fn history(seed: u64, kind: Kind, said: &Mutex<Vec<String>>) -> Sums {
     let other = if rng.bool() { dice.plan(kind, "C0002") } else { plan.clone() };
     let again = Plan { id: PlanId::new("again"), rev: PlanRev::new("a9a1a9a1a9a1a9a1"), ..other };
     let plans = if rng.u32(0..4) == 0 { vec![plan, again] } else { vec![plan] };
-    let mix = Mix { plans, crashes: true, ordinary: false, moves: false, retries: kind.retries() };
+    let moves = !kind.is_control() && rng.u32(0..3) == 0;
+    let mix = Mix { plans, crashes: true, ordinary: false, moves, retries: kind.retries() };
     let people = people(seed, kind, &dice, &mut rng, &bench);
     let witness = Witness::new(Arc::clone(&people.orders) as Arc<dyn Real>, HashSet::from([OpId::new(SEND)]));
     Witness::listen(&witness, &bench);

@@ -41,7 +41,7 @@ pub struct JsonWire {
     /// Looks read whole pages, and name no record.
     pub by_pages: AtomicBool,
     /// Its calls need a token that is fetched.
-    signs_in: bool,
+    pub signs_in: bool,
 }
 
 impl Deref for JsonWire {

@@ -8,6 +8,7 @@ pub mod json_wire;
 pub mod oracle;
 pub mod records;
 pub mod road;
+mod travel;
 pub mod wire;
 
 use std::sync::atomic::Ordering;
@@ -21,11 +22,13 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId};
 use skydeck::domain::plan::{Plan, Policy};
 use skydeck::domain::run::{BillRow, Revision, RunState};
+use skydeck::domain::server::Server;
 use skydeck::domain::time::Clock;
 use skydeck::engine::ports::Erp;
 
 use crate::engine_support::rules::{OPS, op_of};
-use crate::engine_support::{Bench, CLOSE, close_plan, plan, server, submit_plan};
+use crate::engine_support::{Bench, CLOSE, close_plan, plan, submit_plan};
+use travel::Place;
 
 /// Quiet days at the end, in which everything that can be done must get done.
 const QUIET_DAYS: u32 = 8;
@@ -127,22 +130,16 @@ pub trait Around {
     fn beside(&mut self) -> Vec<(Environment, Arc<dyn Erp>)> {
         Vec::new()
     }
-    /// The client of another server, on which a copy of the bills stands.
+    /// The environment that may be found on another server at the next start: the bench's own, or one beside it.
+    fn moving(&self) -> EnvId {
+        EnvId::new("test")
+    }
+    /// The client of another server, on which a copy of what is there stands.
     fn client_elsewhere(&mut self) -> Arc<dyn Erp>;
     /// The answers for these bills were not durable when the process died.
     fn unanswered(&mut self, _: &[BillRow]) {}
     /// The bills there are.
     fn bills(&self) -> Vec<Fid>;
-}
-
-/// Where the environment's server is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Home,
-    /// The same at another address, which nobody has adopted yet.
-    Unadopted,
-    /// Another one.
-    Elsewhere,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -162,6 +159,8 @@ pub struct Story<A> {
     pub happened: Happened,
     place: Place,
     addresses: u32,
+    /// Where an environment beside the bench's own is now, where that is not where it began, and its client on another server.
+    beside_at: Option<(Server, Option<Arc<dyn Erp>>)>,
 }
 
 impl<A: Around> Story<A> {
@@ -172,7 +171,7 @@ impl<A: Around> Story<A> {
         bench.env.allow_operations = vec![CLOSE.into(), "Save".into(), "Push".into()];
         bench.try_start().await?;
         let (said, happened) = (Vec::new(), Happened::default());
-        Ok(Self { rng, bench, around, mix, said, happened, place: Place::Home, addresses: 0 })
+        Ok(Self { rng, bench, around, mix, said, happened, place: Place::Home, addresses: 0, beside_at: None })
     }
 
     pub fn say(&mut self, what: impl Into<String>) {
@@ -244,57 +243,14 @@ impl<A: Around> Story<A> {
     }
 
     async fn start(&mut self) {
-        if self.place != Place::Elsewhere {
+        if self.place != Place::Elsewhere || self.moves_beside() {
             self.bench.erp = self.around.client();
         }
         self.bench.behind = self.around.beside();
+        self.move_beside();
         self.bench.try_start().await.unwrap();
         let boot = self.bench.clock.boot();
         self.say(format!("and starts again ({boot:?})"));
-    }
-
-    /// The environment is on another server at the next start, or on its own again.
-    fn travel(&mut self) {
-        let bound = || self.bench.store.server_of(&EnvId::new("test")).unwrap();
-        match (self.place, bound()) {
-            (Place::Home, Some(home)) if self.mix.moves && self.rng.u32(0..3) == 0 => {
-                self.happened.moves += 1;
-                self.addresses += 1;
-                let there = format!("http://erp{}.invalid/k3cloud", self.addresses);
-                let (address, set, copy) = match self.rng.u32(0..3) {
-                    0 => (home.server.address.clone(), "1", true),
-                    1 => (there, "0", true),
-                    _ => (there, "0", false),
-                };
-                self.bench.env.server = server(&address, set);
-                self.place = if copy { Place::Elsewhere } else { Place::Unadopted };
-                if copy {
-                    self.bench.erp = Some(self.around.client_elsewhere());
-                }
-                let words = if copy { "a copy of the bills" } else { "the same bills" };
-                self.say(format!("the environment is on {address} ({set}) now: {words}"));
-            }
-            (Place::Elsewhere, Some(_)) if self.rng.bool() => self.go_home(),
-            _ => {}
-        }
-    }
-
-    fn go_home(&mut self) {
-        if let Some(home) = self.bench.store.server_of(&EnvId::new("test")).unwrap() {
-            self.bench.env.server = home.server;
-            self.place = Place::Home;
-            self.say("the environment is on its own server again");
-        }
-    }
-
-    /// A person says that the new address is right; only where it is.
-    async fn adopt(&mut self) {
-        if self.place == Place::Unadopted {
-            let (env, reason) = (EnvId::new("test"), "it has moved".to_owned());
-            let receipt = self.order(Command::AdoptServer { env, reason }).await;
-            assert!(matches!(receipt, Receipt::Accepted { .. }), "{receipt:?}");
-            self.place = Place::Home;
-        }
     }
 
     fn selection(&mut self) -> Selection {
