@@ -73,7 +73,7 @@ fn stops(out: &Out, limits: &Limits) -> String {
         said.push(out.t(&format!("{unknown} unknown in a row"), &format!("连续 {unknown} 次未知")).to_owned());
     }
     if percent > 0 {
-        let zh = format!("最近 20 张被 ERP 拒绝满 {percent}%");
+        let zh = format!("最近 20 张被拒绝满 {percent}%");
         said.push(out.t(&format!("{percent}% of 20 refused"), &zh).to_owned());
         if !limits.breaker_ceiling {
             said.push(out.t("or a change of the usual share", "或比例突变").to_owned());

@@ -101,14 +101,14 @@ fn a_run_that_ended_by_itself_is_told_with_its_reason_and_what_to_do() {
     assert_eq!(items.iter().map(|item| (item.what, item.ended)).collect::<Vec<_>>(), [(What::Stopped, true)]);
     let label = |name: &str| if name == "stock" { "库存不足".to_owned() } else { name.to_owned() };
     let zh = message(Language::Zh, &items, &[], &label, "host");
-    assert!(zh.text.contains("已自动停止") && zh.text.contains("首批试审中 2 张被 ERP 拒绝：库存不足"), "{}", zh.text);
+    assert!(zh.text.contains("已自动停止") && zh.text.contains("首批试审中 2 张被拒绝：库存不足"), "{}", zh.text);
     assert!(zh.text.contains("未轮到 2") && !zh.text.contains("按 p 继续"), "it cannot be resumed: {}", zh.text);
     let item = &message(Language::En, &items, &[], &label, "host").json["items"][0];
     assert_eq!(
         (&item["what"], &item["reason"], &item["reason_args"]["n"]),
         (&"stopped".into(), &"canary".into(), &2.into())
     );
-    assert_eq!(item["detail"], "among the first bills, 2 refused by the ERP: stock");
+    assert_eq!(item["detail"], "among the first bills, 2 were refused: stock");
 }
 
 #[test]

@@ -75,6 +75,11 @@ pub struct BillHistory {
     submitted_from: Option<Rev>,
     /// What a call of ours made of it, in whatever run.
     pub made: Option<Made>,
+    /// A look of some run showed that what is to be made is there, whoever made it. Where it holds something else than would be
+    /// sent, it is not what is to be made.
+    pub was_there: bool,
+    /// What stands for the record, as a look showed it last.
+    sighted: Option<Made>,
     /// The call that was answered as done last.
     pub answered: Option<OpenCall>,
     left: Option<(RunId, Seq, Left)>,
@@ -208,8 +213,12 @@ impl BillHistory {
                 }
                 self.answer(*step, verdict, here);
             }
-            Event::BillRead { rev, .. } => {
+            Event::BillRead { rev, made, .. } => {
                 self.refused_call = None;
+                self.was_there |= rev.is_some();
+                if let Some(made) = made {
+                    self.sighted = Some(made.as_ref().clone());
+                }
                 if !here {
                     return;
                 }
@@ -233,6 +242,7 @@ impl BillHistory {
                 self.own = None;
                 self.unknown = None;
                 self.made = None;
+                self.was_there = false;
                 self.deaths = 0;
                 self.prior = None;
             }
@@ -310,7 +320,10 @@ impl BillHistory {
                 // Read back as submitted with the approved content: our submit took (decide::judge).
                 Some(Step::Submit) => self.read.as_ref().is_some_and(|r| r.status == Status::Submitted),
                 // Read back with the content that was sent.
-                Some(Step::Save | Step::Push) => self.read.is_some(),
+                Some(Step::Save | Step::Push) => {
+                    self.made = self.made.take().or_else(|| self.sighted.clone());
+                    self.read.is_some()
+                }
                 Some(Step::Audit | Step::Operate | Step::Send | Step::Fetch | Step::Verify) | None => false,
             };
             self.lost.extend(lost);
@@ -375,6 +388,9 @@ impl BillHistory {
                 self.unknown = Some(unknown.clone());
             }
             Outcome::Done { .. } | Outcome::Already { .. } => {
+                if matches!(outcome, Outcome::Done { .. }) {
+                    self.made = self.made.take().or_else(|| self.sighted.clone());
+                }
                 self.open = None;
                 self.lost.clear();
                 self.forestalled = false;
@@ -398,6 +414,7 @@ impl BillHistory {
                 self.open = None;
                 self.lost.clear();
                 self.unknown = None;
+                self.was_there &= !matches!(outcome, Outcome::Skipped(Skip::Differs | Skip::Partly));
             }
             // Nothing was learnt about an earlier call.
             Outcome::Skipped(

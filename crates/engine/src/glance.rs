@@ -170,6 +170,7 @@ fn looked_at<'a>(run: &'a RunContext, bill: &'a Candidate, seen: Seen<'a>, momen
         age_secs: 0,
         body: bill.body.as_deref(),
         made: bill.past.made.is_some(),
+        was_there: bill.past.was_there,
         honoured: false,
         by_person: false,
     }

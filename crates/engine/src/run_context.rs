@@ -199,6 +199,7 @@ impl RunContext {
             age_secs: past.open.as_ref().or(past.refused_call.as_ref()).map_or(u32::MAX, |call| self.age_of(call)),
             body: None,
             made: past.made.is_some(),
+            was_there: past.was_there,
             honoured: self.making.get().is_some_and(|making| making.honoured.load(Ordering::SeqCst)),
             by_person: self.head.kind == RunKind::Retry && !self.head.by.is_schedule(),
         }

@@ -8,6 +8,7 @@ use skydeck_core::domain::time::ErpDate;
 use skydeck_core::domain::who::Who;
 use ulid::Ulid;
 
+mod made;
 mod rows;
 
 fn run(n: u128) -> RunId {
@@ -139,14 +140,7 @@ fn repeats_are_counted_where_they_are_bounded() {
 #[test]
 fn the_revision_after_our_own_submit_is_adopted_and_no_other() {
     let (a, b) = (rev("A", 1), rev("B", 5));
-    let read = Event::BillRead {
-        run: run(2),
-        fid: Fid::from(1),
-        rev: Some(b.clone()),
-        approver: None,
-        fields: Vec::new(),
-        made: None,
-    };
+    let read = read(2, &b);
     let submit = vec![tried(2, Step::Submit, a.clone()), answered(2, Step::Submit, Verdict::Done)];
     assert_eq!(fold(submit.clone()).approved(&a), rev("B", 1), "content unchanged, status moved");
     let mut events = submit;
@@ -159,14 +153,7 @@ fn the_revision_after_our_own_submit_is_adopted_and_no_other() {
 fn a_submit_that_somebody_else_forestalled_adopts_what_was_read() {
     let (a, b) = (rev("A", 1), rev("B", 1));
     let failure = Failure { cause: Cause::new("wrong_status"), msg_code: None, field: None, message: String::new() };
-    let read = Event::BillRead {
-        run: run(2),
-        fid: Fid::from(1),
-        rev: Some(b.clone()),
-        approver: None,
-        fields: Vec::new(),
-        made: None,
-    };
+    let read = read(2, &b);
     let waits = |cause: &str| {
         let (run, fid, cause) = (run(2), Fid::from(1), Cause::new(cause));
         Event::BillDeferred { run, fid, no: "n".into(), until: Ts(0), cause, was: Slot::Waiting, failure: None }
@@ -293,7 +280,7 @@ fn a_refusal_and_reads() -> Vec<Row> {
             past.deaths = 0;
             past.refused = true;
         }),
-        (read(3, &b), |past| past.refused_call = None),
+        (read(3, &b), |past| (past.refused_call, past.was_there) = (None, true)),
         (read(2, &c), |past| past.read = Some(rev("C", 9))),
         (deferred(3, Slot::Waiting), |past| past.refused = false),
         (deferred(2, Slot::Waiting), |_| {}),
@@ -324,6 +311,7 @@ fn a_success_elsewhere_and_a_call_after_it() -> Vec<Row> {
         // Of another bill: nothing but the place in the journal.
         (resolved(), |past| {
             (past.open, past.own, past.unknown, past.prior, past.deaths) = (None, None, None, None, 0);
+            past.was_there = false;
         }),
     ]
 }
@@ -357,7 +345,7 @@ fn a_submit_that_was_answered_and_is_contradicted_is_open_again() {
             assert_eq!(past.stepped_in(), Some((Step::Submit, &rev("A", 1), Ts(1))));
         }),
         // Not submitted yet, as this read shows it: nothing is adopted, and the answer still stands.
-        (read(2, &a), |past| past.read = Some(rev("A", 1))),
+        (read(2, &a), |past| (past.read, past.was_there) = (Some(rev("A", 1)), true)),
         (settled(2, contradicted()), |past| {
             past.submitted = false;
             past.open = past.answered.take();

@@ -98,6 +98,9 @@ pub struct Case<'a> {
     pub body: Option<&'a Rendered>,
     /// A call of ours made the bill: it is not made again because somebody took it away.
     pub made: bool,
+    /// An earlier look showed that it is there, whoever made it: a look that does not show it proves that it is hidden or taken
+    /// away, and not that it was never made.
+    pub was_there: bool,
     /// The form is known to keep the keys we send: only then a key that is not there proves that nothing was made.
     pub honoured: bool,
     /// A person asked for this very record to be called again.
@@ -170,7 +173,7 @@ fn not_there(case: &Case<'_>, moment: Moment<'_>) -> Judgement {
     match (moment, case.open) {
         (Moment::Refused(said), None | Some(_)) => Judgement::Fail(said.clone()),
         // It was there once: whoever took it away did not ask for another one.
-        (Moment::Before, None) if case.made && !case.by_person => Judgement::Skip(Skip::Missing),
+        (Moment::Before, None) if (case.made || case.was_there) && !case.by_person => Judgement::Skip(Skip::Missing),
         (Moment::Before, None) => Judgement::Call(0),
         (Moment::Before | Moment::Settling, Some(open)) if case.op.place_of(open.step) > 0 => {
             Judgement::Operator(UnknownWhy::GoneSince)

@@ -202,7 +202,7 @@ pub(crate) const TEXTS: Texts = Texts {
     ev_not_sent: "{}: not sent",
     ev_read: "status read",
     ev_refused_all_the_same: " (the ERP had refused the call in words)",
-    ev_rejected: "{} refused by the ERP",
+    ev_rejected: "{} refused",
     ev_reopened: "re-opened by an operator",
     ev_resolved: "resolved by an operator",
     ev_run_opened: "{} run started",

@@ -202,7 +202,7 @@ pub(crate) const TEXTS: Texts = Texts {
     ev_not_sent: "{}：未发出",
     ev_read: "读取状态",
     ev_refused_all_the_same: "（ERP 曾返回拒绝）",
-    ev_rejected: "{}：ERP 拒绝",
+    ev_rejected: "{}：被拒绝",
     ev_reopened: "撤销办结",
     ev_resolved: "人工办结",
     ev_run_opened: "{}运行开始",

@@ -270,6 +270,6 @@ fn every_reason_is_said_in_both_languages() {
 fn causes_are_called_as_people_call_them() {
     let reason = Reason::Canary { cause: Cause::new("stock"), n: 2 };
     let zh = |cause: &Cause| if cause.as_str() == "stock" { "库存不足".to_owned() } else { cause.to_string() };
-    assert_eq!(reason.zh_with(&zh), "首批试审中 2 张被 ERP 拒绝：库存不足");
+    assert_eq!(reason.zh_with(&zh), "首批试审中 2 张被拒绝：库存不足");
     assert!(reason.en_with(&|_| "insufficient stock".to_owned()).ends_with("insufficient stock"));
 }

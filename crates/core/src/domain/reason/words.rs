@@ -72,11 +72,11 @@ sentences! { |label|
 
     // Why a run stopped, paused or could not collect.
     R::Breaker { cause: Some(cause), n, of } =>
-        format!("the ERP refused {n} of the last {of} bills: {}", label(cause)),
-        format!("最近 {of} 张中有 {n} 张被 ERP 拒绝：{}", label(cause));
+        format!("{n} of the last {of} bills were refused: {}", label(cause)),
+        format!("最近 {of} 张中有 {n} 张被拒绝：{}", label(cause));
     R::Breaker { cause: None, n, of } =>
-        format!("the ERP refused {n} of the last {of} bills"),
-        format!("最近 {of} 张中有 {n} 张被 ERP 拒绝");
+        format!("{n} of the last {of} bills were refused"),
+        format!("最近 {of} 张中有 {n} 张被拒绝");
     R::BreakerUnknown { n } =>
         format!("{n} calls in a row without a usable answer"),
         format!("连续 {n} 次调用没有可用的响应");
@@ -86,7 +86,7 @@ sentences! { |label|
         format!("服务器不可达：{}", fault_words::zh(said));
     R::SignInRefused { said } =>
         format!("the sign-in was refused: {said}"),
-        format!("ERP 拒绝登录：{}", fault_words::zh(said));
+        format!("登录被拒绝：{}", fault_words::zh(said));
     R::SessionLost { times, minutes } =>
         format!("the session was lost {times} times in {minutes} minutes"),
         format!("{minutes} 分钟内登录会话失效 {times} 次");
@@ -94,11 +94,11 @@ sentences! { |label|
         format!("bills could not be read: {said}"),
         format!("无法读取单据：{}", fault_words::zh(said));
     R::PlanWide { failure } =>
-        format!("the ERP would refuse the other bills, too ({}): {}", label(&failure.cause), failure.message),
-        format!("其余单据同样会被 ERP 拒绝（{}）：“{}”", label(&failure.cause), failure.message);
+        format!("the other bills would be refused, too ({}): {}", label(&failure.cause), failure.message),
+        format!("其余单据同样会被拒绝（{}）：“{}”", label(&failure.cause), failure.message);
     R::SuccessWithoutEffect { no } =>
-        format!("the ERP said success for {no}, and nothing changed"),
-        format!("ERP 对 {no} 返回成功，但单据没有变化");
+        format!("success was answered for {no}, and nothing changed"),
+        format!("{no}：返回成功，但单据没有变化");
     R::KeyNotHonoured { sent, got } =>
         format!("the ERP numbered the bill {got}, not {sent} as asked: let the form keep numbers that are sent, or choose another key; then resolve the bill in the ledger"),
         format!("ERP 把单据编为 {got}，不是所要求的 {sent}：请让单据保留所发编号，或改用其他键字段，再在遗留清单中办结该单据");
@@ -121,15 +121,15 @@ sentences! { |label|
         format!("environment {env} does not show bill {key} of {form}, which the plan says is there: check the user's rights and skydeck.probe"),
         format!("环境 {env} 读不到方案所写的 {form} 单据 {key}：请检查用户权限和 skydeck.probe");
     R::Canary { cause, n } =>
-        format!("among the first bills, {n} refused by the ERP: {}", label(cause)),
-        format!("首批试审中 {n} 张被 ERP 拒绝：{}", label(cause));
+        format!("among the first bills, {n} were refused: {}", label(cause)),
+        format!("首批试审中 {n} 张被拒绝：{}", label(cause));
     R::CanaryUnknown {} => "no usable answer among the first bills", "首批试审中有一次没有可用的响应";
     R::QueryFailed { said } =>
         format!("the query had no usable answer: {said}"),
         format!("查询没有可用的响应：{}", fault_words::zh(said));
     R::QueryRefused { failure } =>
-        format!("the ERP refused the query ({}): {}", label(&failure.cause), failure.message),
-        format!("ERP 拒绝查询（{}）：{}", label(&failure.cause), fault_words::zh(&failure.message));
+        format!("the query was refused ({}): {}", label(&failure.cause), failure.message),
+        format!("查询被拒绝（{}）：{}", label(&failure.cause), fault_words::zh(&failure.message));
     R::PagesOutOfOrder {} =>
         "the server answers pages out of order of the id; nothing was written",
         "服务器没有按内码顺序返回各页；未写入任何内容";

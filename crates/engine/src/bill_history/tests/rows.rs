@@ -27,6 +27,8 @@ fn full() -> BillHistory {
         saved: false,
         submitted_from: None,
         made: None,
+        was_there: true,
+        sighted: None,
         adopted: Some(rev("B", 7)),
         answered: Some(call(1, Step::Audit, &rev("B", 2), 2)),
         left: Some((run(2), Seq(8), Left::Boot(11))),
@@ -291,6 +293,7 @@ fn what_is_told_by_this_run_ends_its_own_call_and_what_another_tells_does_not() 
                 past.forestalled = false;
                 past.own = None;
                 past.unknown = None;
+                past.was_there = false;
                 past.deaths = 0;
                 past.prior = None;
             },

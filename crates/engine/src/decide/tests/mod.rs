@@ -116,6 +116,7 @@ fn case<'a>(op: &'a Operation, seen: Seen<'a>, moment: Moment<'a>) -> Case<'a> {
         age_secs: 0,
         body: None,
         made: false,
+        was_there: false,
         honoured: true,
         by_person: false,
     }

@@ -190,6 +190,20 @@ fn what_is_to_be_made_is_repeated_only_where_nothing_can_double_it() {
 }
 
 #[test]
+fn what_was_there_once_is_not_made_again_because_a_look_does_not_show_it() {
+    for (key, ..) in key_rows().into_iter().filter(|(key, ..)| key.makes()) {
+        let op = Operation { key: key.clone(), ..submits() };
+        let before = case(&op, Seen::Absent, Moment::Before);
+        for (made, was_there) in [(true, false), (false, true), (true, true)] {
+            let again = Case { made, was_there, ..before };
+            assert_eq!(judge(&again), Judgement::Skip(Skip::Missing), "{key:?}");
+            assert_eq!(judge(&Case { by_person: true, ..again }), Judgement::Call(0), "{key:?}");
+        }
+        assert_eq!(judge(&before), Judgement::Call(0), "{key:?}");
+    }
+}
+
+#[test]
 fn several_records_are_for_a_person_and_a_failed_look_tells_nothing() {
     let words = said("x");
     let many = [found("B", 1, None), found("C", 1, None)];
