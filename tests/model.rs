@@ -194,6 +194,8 @@ impl Real for World {
                 there,
                 by_us: there && by_us,
                 ours,
+                // Nothing comes later than the server's own limit here.
+                overdue: 0,
                 came,
                 refused_as_done: last.is_some_and(|p| p.was_done),
                 hollow: last.is_some_and(|p| p.hollow),
