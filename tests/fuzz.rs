@@ -136,7 +136,7 @@ fn some_facts() -> Vec<Fact> {
         bills: 3,
         reason: Some("月末".into()),
         result: "accepted".into(),
-        line: Some(LogPlace { seq: 4, hash: "ab".repeat(32) }),
+        line: Some(LogPlace::new(4, "ab".repeat(32))),
         why: Some(skydeck::domain::reason::Reason::NoPlan { plan: PlanId::new("p") }),
     };
     let events = [

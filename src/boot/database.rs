@@ -23,6 +23,8 @@ pub struct Database {
     way: Way,
     /// Never to write.
     looking: bool,
+    /// Beside other machines that write.
+    together: bool,
 }
 
 #[cfg(feature = "postgres")]
@@ -63,6 +65,7 @@ impl Closing {
 #[cfg(feature = "postgres")]
 pub fn database(config: &Config, base: &Path, known: &Known) -> Result<Option<Database>, Stop> {
     use super::stops::secret_stop;
+    use crate::config::Writers;
     use crate::secret::{self, Of};
 
     let Some(store) = &config.store else { return Ok(None) };
@@ -82,7 +85,11 @@ pub fn database(config: &Config, base: &Path, known: &Known) -> Result<Option<Da
     }
     let name = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     settings.host = store.host.clone().unwrap_or_else(name);
-    Ok(Some(Database { way: settings, looking: false }))
+    if let Some(lease) = store.lease {
+        settings.lease = lease;
+    }
+    let together = store.writers == Writers::Several;
+    Ok(Some(Database { way: settings, looking: false, together }))
 }
 
 /// The database that the configuration names: this program was built without.
@@ -154,13 +161,18 @@ impl Database {
     async fn open_locked(&self, lock: File, clock: Arc<dyn Clock>) -> Result<Opened, StoreError> {
         use crate::postgres::{PgFault, PgStore, Turn};
 
-        let (settings, looking) = (self.way.clone(), self.looking);
+        let (settings, looking, together) = (self.way.clone(), self.looking, self.together);
         let work = move || {
             if looking {
                 let fault = PgFault::Looking;
                 Ok((Arc::new(PgStore::look(settings)?), Some(fault)))
             } else {
-                match PgStore::take_turn(settings.clone(), clock) {
+                let turn = if together {
+                    PgStore::join(settings.clone(), clock)
+                } else {
+                    PgStore::take_turn(settings.clone(), clock)
+                };
+                match turn {
                     Ok(Turn::Ours(store)) => Ok((Arc::new(store), None)),
                     // Another machine writes: here is looked.
                     Ok(Turn::Theirs(fault)) => Ok((Arc::new(PgStore::look(settings)?), Some(fault))),

@@ -38,6 +38,7 @@ use crate::link::local::LocalLink;
 use crate::link::remote::RemoteLink;
 use crate::link::serve::{ListenerSpec, Server};
 use crate::store::actions::{ActionLog, FileLog, MemoryLog};
+use crate::store::local::place::Place;
 use crate::store::local::{LocalStore, Options, Outlook, Progress, Raise};
 use crate::store::{Store, StoreError};
 
@@ -161,7 +162,8 @@ impl Booted {
         let clock = Arc::clone(&setup.clock);
         let mut doors = vec![ListenerSpec::own(&socket)];
         doors.extend(setup.access.door.iter().map(|(path, gid)| ListenerSpec::of_group(path, *gid)));
-        let actions = action_log(&setup.data, &clock, &*store, looks.is_some()).await?;
+        let only_looks = looks.is_some();
+        let actions = if only_looks { None } else { Some(action_log(&setup.data, &clock, &*store, &keeps).await?) };
         let log = actions.as_ref().map(|actions| Arc::clone(actions) as Arc<dyn ActionLog>);
         let parts = Parts {
             store: Arc::clone(&store),
@@ -328,22 +330,23 @@ impl Booted {
     }
 }
 
-/// The action log's file of this machine, compared with the journal; none where another machine writes: what is refused here
-/// is no line of it.
+/// The action log's file of this machine, compared with the journal. Beside a database each machine has one, by a name of its own.
 async fn action_log(
     data: &Path,
     clock: &Arc<dyn Clock>,
     store: &dyn Store,
-    only_looks: bool,
-) -> Result<Option<Arc<FileLog>>, Stop> {
-    if only_looks {
-        return Ok(None);
-    }
-    let actions = Arc::new(FileLog::open(data, Arc::clone(clock), store).await.map_err(store_stop)?);
+    keeps: &Keeps,
+) -> Result<Arc<FileLog>, Stop> {
+    let name = match keeps {
+        Keeps::Directory(_) => None,
+        Keeps::Database(_) => Some(Place::new(data).name().map_err(store_stop)?),
+    };
+    let actions = FileLog::open_named(data, Arc::clone(clock), store, name).await.map_err(store_stop)?;
+    let actions = Arc::new(actions);
     if let Some(adopted) = actions.adopted.clone() {
         witness(store, adopted).await;
     }
-    Ok(Some(actions))
+    Ok(actions)
 }
 
 /// The engine: at work, or looking at what another machine does.

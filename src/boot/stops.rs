@@ -17,6 +17,7 @@ pub fn store_stop(error: StoreError) -> Stop {
         | StoreError::Cursor(_)
         | StoreError::Database { .. }
         | StoreError::Taken { .. }
+        | StoreError::Fenced(_)
         | StoreError::Contradiction(_) => Exit::Refused,
     };
     Stop::both(exit, error.to_string(), error.zh())

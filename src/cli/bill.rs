@@ -279,8 +279,7 @@ fn sentence(out: &Out, key: &WorkKey, fact: &Fact) -> String {
             let said = match verdict {
                 Verdict::Done => out.t("done", "成功").to_owned(),
                 Verdict::Rejected(f) => {
-                    let refused =
-                        format!("{}{}", out.t("refused, ", "被拒绝，"), out.cause(f.cause.as_str()));
+                    let refused = format!("{}{}", out.t("refused, ", "被拒绝，"), out.cause(f.cause.as_str()));
                     out.noting(&refused, &f.message)
                 }
                 Verdict::NotSent(why) => out.on_the_way(out.t("not sent", "未发出"), why),

@@ -62,6 +62,7 @@ pub(super) const VERBS: &[(&str, &str)] = &[
     ("store init", "在数据库中创建角色、结构和表；重复执行无妨"),
     ("store migrate", "将数据库的结构升级到本程序的版本"),
     ("store check", "存储是否可用、校验是否通过；不作任何更改"),
+    ("store hosts", "共同写入的主机（`writers = \"several\"`）：版本、最近一次报到、手中的运行"),
     ("store import", "将数据目录的记录复制到尚无记录的数据库，并比对两者"),
     ("store export", "将数据库的记录复制到新的数据目录，并比对两者"),
     ("sim", "单独运行模拟器：金蝶，或通用 JSON 系统"),

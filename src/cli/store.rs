@@ -14,6 +14,7 @@ use crate::postgres::copy::{self, Copied};
 use crate::postgres::{PgFault, PgStore, Settings, Turn, admin};
 use crate::secret::{self, Of};
 use crate::store::actions::FILE;
+use crate::store::hosts::Host;
 use crate::store::local::place::quoted;
 use crate::store::local::{LocalStore, Options, Raise};
 use crate::store::{Store as _, doctor};
@@ -42,6 +43,7 @@ pub async fn run(context: &Context, verb: StoreVerb) -> Result<Exit, Stop> {
             let found = blocking(move || Ok(check(&settings, (!all).then_some(NEWEST)))).await?;
             told(&out, &found)
         }
+        StoreVerb::Hosts => hosts(context).await,
         StoreVerb::Import { dir } => import(context, dir).await,
         StoreVerb::Export { dir } => export(context, &dir).await,
     }
@@ -123,6 +125,48 @@ fn told(out: &Out, found: &[Finding]) -> Result<Exit, Stop> {
         Grade::Unusable => Exit::Usage,
         Grade::Damaged => Exit::Unsound,
     })
+}
+
+/// The machines that write together.
+async fn hosts(context: &Context) -> Result<Exit, Stop> {
+    let (out, settings) = (context.out(), settings(context)?);
+    let store = blocking(move || PgStore::look(settings).map_err(store_stop)).await?;
+    let hosts = store.machines().await.map_err(store_stop)?;
+    if out.json {
+        for host in &hosts {
+            out.object(&serde_json::json!({
+                "type": "store_host", "no": host.no, "name": host.name, "version": host.version, "silent_secs": host.silent_secs,
+                "runs": host.runs,
+            }))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if hosts.is_empty() {
+        out.line(out.t("no machine writes to it together with others", "没有主机以共同写入方式使用"))?;
+        return Ok(Exit::Ok);
+    }
+    let counts = |silent: i64| match silent {
+        ..=0 => out.t("counts", "在线").to_owned(),
+        secs => out.t(&format!("silent for {secs} s"), &format!("已 {secs} 秒未报到")).to_owned(),
+    };
+    let row = |host: &Host| {
+        vec![
+            host.no.to_string(),
+            host.name.clone(),
+            host.version.clone(),
+            counts(host.silent_secs),
+            host.runs.to_string(),
+        ]
+    };
+    let head = [
+        out.t("no.", "号"),
+        out.t("host", "主机"),
+        out.t("version", "版本"),
+        out.t("heard of", "报到"),
+        out.t("runs", "运行"),
+    ];
+    out.table(&head, hosts.iter().map(row).collect())?;
+    Ok(Exit::Ok)
 }
 
 fn copied(out: &Out, done: Copied, to: &str) -> Result<Exit, Stop> {
@@ -225,7 +269,7 @@ async fn export(context: &Context, dir: &Path) -> Result<Exit, Stop> {
     let log = context.paths.data.join(FILE);
     if log.exists() {
         std::fs::copy(&log, dir.join(FILE))?;
-    } else if !from.reads().log_witnesses().await.map_err(store_stop)?.is_empty() {
+    } else if !from.reads().log_witnesses(None).await.map_err(store_stop)?.is_empty() {
         let at = dir.display();
         let en = format!(
             "the action log is kept by the machine that writes: copy its {FILE} into {at}, or `log verify` there misses it"

@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, args: UpgradeArgs) -> Result<Exit, St
     let (clock, who) = (Arc::clone(&context.clock), boot::who().to_string());
     let opened = LocalStore::open_with(data, clock, &who, &progress, Options::raising(raise));
     let store = opened.map_err(store_stop)?;
-    let compared = account::of_store(&data.join(actions::FILE), &store).await.map(|(_, _, found)| found.faults);
+    let compared = account::of_store(&data.join(actions::FILE), &store, None).await.map(|(_, _, found)| found.faults);
     store.close().map_err(store_stop)?;
     said(&out, data, from, backup.into_inner().as_deref())?;
     // It is raised as it was: what does not verify still does not.

@@ -25,7 +25,7 @@ pub use self::environment::{Connection, EnvironmentConfig, ProxyConfig, SecretSo
 use self::forecast::ForecastConfig;
 pub use self::said::Said;
 use self::span::Span;
-pub use self::store::StoreConfig;
+pub use self::store::{StoreConfig, Writers};
 use crate::domain::ids::EnvId;
 use crate::domain::query::Retention;
 use crate::ui::{Digits, Start};

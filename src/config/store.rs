@@ -1,11 +1,14 @@
 //! `[store]`: the database that holds the facts, where they are in none of this machine's directories.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::environment::SecretSource;
 use super::said::Said;
+use super::span::Span;
 
 /// `[store]`. Paths are relative to the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,6 +27,30 @@ pub struct StoreConfig {
     pub key: Option<SecretSource>,
     /// How this machine is called there, for people; absent: its own name.
     pub host: Option<String>,
+    /// Who writes: one machine, and another one when its turn is over; or several at once, each with runs of its own.
+    #[serde(default)]
+    pub writers: Writers,
+    /// For how long a machine counts after a sign of life, where several write; absent: 15 s.
+    #[serde(default, deserialize_with = "span")]
+    pub lease: Option<Duration>,
+}
+
+/// How many machines write to a store at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Writers {
+    /// One; the others look.
+    #[default]
+    One,
+    /// Several.
+    Several,
+}
+
+/// Shortest and longest lease.
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+
+fn span<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+    Span::deserialize(d).map(|span| Some(span.0))
 }
 
 impl StoreConfig {
@@ -32,7 +59,22 @@ impl StoreConfig {
         match (&self.certificate, &self.key) {
             (Some(_), None) => Err(Said::new("store: certificate needs key", "store：certificate 需要同时写 key")),
             (None, Some(_)) => Err(Said::new("store: key needs certificate", "store：key 需要同时写 certificate")),
-            (Some(_), Some(_)) | (None, None) => Ok(()),
+            (Some(_), Some(_)) | (None, None) => self.check_lease(),
+        }
+    }
+
+    /// Refuses a lease that nobody can keep, or that nobody asks for.
+    fn check_lease(&self) -> Result<(), Said> {
+        match (self.lease, self.writers) {
+            (None, _) => Ok(()),
+            (Some(_), Writers::One) => Err(Said::new(
+                "store: lease belongs to writers = \"several\"",
+                "store：lease 只与 writers = \"several\" 同用",
+            )),
+            (Some(lease), Writers::Several) if LEASES.contains(&lease) && lease.subsec_nanos() == 0 => Ok(()),
+            (Some(_), Writers::Several) => {
+                Err(Said::new("store: lease is whole seconds, 1s to 600s", "store：lease 应为整秒，1s 到 600s"))
+            }
         }
     }
 }
@@ -70,7 +112,10 @@ mod tests {
             ("[store]\nurl = \"postgresql://r@h/d\"\npassword = \"hunter2\"", "must not stand in this file"),
             ("[store]\nurl = \"postgresql://r@h/d\"\ncertificate = \"c.pem\"", "certificate needs key"),
             ("[store]\nurl = \"postgresql://r@h/d\"\nkey = { file = \"k\" }", "key needs certificate"),
-            ("[store]\nurl = \"postgresql://r@h/d\"\nlease = \"15s\"", "unknown field `lease`"),
+            ("[store]\nurl = \"postgresql://r@h/d\"\nlease = \"15s\"", "belongs to writers"),
+            ("[store]\nurl = \"postgresql://r@h/d\"\nwriters = \"several\"\nlease = \"100ms\"", "whole seconds"),
+            ("[store]\nurl = \"postgresql://r@h/d\"\nwriters = \"many\"", "unknown variant `many`"),
+            ("[store]\nurl = \"postgresql://r@h/d\"\nnode = \"x\"", "unknown field `node`"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.said.en.contains(words), "{text}: {error}");

@@ -91,7 +91,7 @@ async fn a_past_agrees_with_itself_in_journal_index_and_action_log() {
     let (_room, dir) = room();
     let written = write(&dir, &wish(60, 6, 2), real(), |_| {}).await.unwrap();
     let store = LocalStore::open(&dir, real(), "test", &|_| {}).unwrap();
-    let (told, log, found) = account::of_store(&dir.join(skydeck_store::actions::FILE), &store).await.unwrap();
+    let (told, log, found) = account::of_store(&dir.join(skydeck_store::actions::FILE), &store, None).await.unwrap();
     assert_eq!((found.faults, told.silent, log.unfinished.len(), log.back.len()), (vec![], 0, 0, 0));
     assert!(log.rows.len() > 500 && found.loose.is_empty(), "{} lines", log.rows.len());
     let facts = store.facts(Seq(0), usize::MAX).unwrap();

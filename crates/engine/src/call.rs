@@ -175,6 +175,10 @@ fn held_back(run: &RunContext, request: &WriteCall, left: Option<Left>) -> Optio
     if request.verb.makes() && request.bodies.len() != request.bills.len() {
         return Some("not sent: what is to be made is kept no longer".to_owned());
     }
+    // Others may have the run by now, and read back what this call did before it arrives.
+    if run.shared.store.hosts().is_some_and(|hosts| hosts.may_send_for().is_zero()) {
+        return Some("not sent: the store did not hear of this machine for too long".to_owned());
+    }
     stood_still(run, left).map(|ms| format!("not sent: the process stood still for {ms} ms"))
 }
 

@@ -62,6 +62,10 @@ impl Runner {
                 self.run.shared.ledger.append(vec![Event::RunInterrupted { run }]).await?;
                 return Ok(Stopped::Over);
             }
+            Stop::Store(error @ StoreError::Fenced(_)) => {
+                self.run.shared.ledger.show_unstored(run, &error);
+                return Ok(Stopped::Over);
+            }
             // A failed store shows its own pause; a contradiction is our own fault and must be seen.
             Stop::Store(error)
                 if self.run.shared.ledger.failed().is_some_and(|why| !matches!(why, StoreError::Full(_))) =>

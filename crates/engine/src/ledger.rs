@@ -16,6 +16,7 @@ use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
 use skydeck_core::domain::transition::{Change, transition};
 use skydeck_core::domain::who::Who;
+use skydeck_store::hosts::Hosts;
 use skydeck_store::{AppendError, Appended, Batch, Store, StoreError};
 
 /// Appends that may wait for the writer.
@@ -35,6 +36,8 @@ const NEWEST_SHOWN: u32 = 8;
 const AGAIN_BASE: Duration = Duration::from_millis(100);
 /// Longest wait before it is sent again.
 const AGAIN_CAP: Duration = Duration::from_secs(5);
+/// Times what other machines stored is asked for before it is left for later.
+const READS: u32 = 20;
 /// How long it is sent again; after that the store counts as failed, and only a new start asks what was stored.
 const AGAIN_FOR: Duration = Duration::from_secs(120);
 
@@ -100,6 +103,8 @@ pub struct Writer {
     next: Option<Request>,
     /// Some watcher is behind.
     lag: bool,
+    /// How far the store is, where other machines write to it, too.
+    far: Option<watch::Receiver<Seq>>,
     present: Arc<Present>,
     failed: watch::Sender<Option<StoreError>>,
 }
@@ -121,6 +126,7 @@ impl Ledger {
             queue: requests,
             next: None,
             lag: false,
+            far: store.hosts().map(Hosts::follow),
             present: Arc::clone(&present),
             failed: fail,
         };
@@ -213,6 +219,10 @@ impl Ledger {
     /// The end or the pause of a run could not be stored: whoever waits for it gets a pause with the reason, as when the
     /// store fails. The next start finds the run as it was and says the rest durably.
     pub fn show_unstored(&self, run: RunId, error: &StoreError) {
+        if matches!(error, StoreError::Fenced(_)) {
+            tracing::warn!(%run, "another machine has taken the run over and tells what becomes of it");
+            return;
+        }
         tracing::error!(%run, %error, "the end of the run could not be stored");
         self.present.show_failure(error, |row| row.head.id == run && !row.state.is_closed());
     }
@@ -322,7 +332,42 @@ impl Writer {
                 biased;
                 first = self.queue.recv() => return first,
                 () = self.present.lagging.notified() => self.lag = true,
+                () = moved(&mut self.far) => self.catch_up(None).await,
                 () = tokio::time::sleep(LAG_LOOK), if self.lag => self.lag = self.present.catch_up(),
+            }
+        }
+    }
+
+    /// Shows what was stored, behind what other machines stored before it.
+    async fn show(&mut self, facts: &Arc<[Fact]>) {
+        let (Some(first), Some(last)) = (facts.first(), facts.last()) else { return };
+        let at = self.present.live().seq;
+        if self.far.is_none() || first.seq.0 == at.0 + 1 {
+            self.present.publish(facts);
+        } else if last.seq > at {
+            self.catch_up(Some(last.seq)).await;
+        }
+    }
+
+    /// Shows what other machines stored: up to a place, which is there, or as far as the store is.
+    async fn catch_up(&mut self, to: Option<Seq>) {
+        let mut tries = 0;
+        loop {
+            let at = self.present.live().seq;
+            if to.is_some_and(|to| at >= to) {
+                return;
+            }
+            match self.store.facts_after(at, GROUP).await {
+                Ok(facts) if facts.is_empty() => return,
+                Ok(facts) => self.present.publish(&facts.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "the store does not answer; what is shown is of before");
+                    tries += 1;
+                    if to.is_none() || tries > READS {
+                        return;
+                    }
+                    tokio::time::sleep(AGAIN_BASE).await;
+                }
             }
         }
     }
@@ -364,9 +409,11 @@ impl Writer {
         let all = group.iter().flat_map(|r| r.events.iter().cloned()).collect();
         let unmoved = group.iter().flat_map(|r| r.unmoved.iter().cloned()).collect();
         match self.append(Batch::new(all).if_unmoved(unmoved)).await {
-            // One caller's contradiction, a record of one that went on, or new work that finds no room, must not sink its
-            // neighbours: nothing was written, so each goes alone.
-            Err(AppendError::Contradiction(_) | AppendError::Full(_) | AppendError::Moved(_)) => {
+            // One caller's contradiction, a record of one that went on, a run that was taken over, or new work that finds no
+            // room, must not sink its neighbours: nothing was written, so each goes alone.
+            Err(
+                AppendError::Contradiction(_) | AppendError::Full(_) | AppendError::Moved(_) | AppendError::Fenced(_),
+            ) => {
                 self.write_each(group).await;
             }
             answer => {
@@ -391,14 +438,14 @@ impl Writer {
         }
         match self.send(batch).await {
             Ok(appended) => {
-                self.present.publish(&appended.facts);
+                self.show(&appended.facts).await;
                 Ok(())
             }
             Err(AppendError::Contradiction(what)) => {
                 tracing::error!(%what, "the store refused a contradiction");
                 Err(AppendError::Contradiction(what))
             }
-            Err(AppendError::Moved(records)) => Err(AppendError::Moved(records)),
+            Err(error @ (AppendError::Moved(_) | AppendError::Fenced(_))) => Err(error),
             // Calls in flight end, and are told; then each run says durably that it stopped.
             Err(AppendError::Full(why)) => {
                 tracing::error!(%why, "the store is nearly full; nothing more is sent");
@@ -431,6 +478,19 @@ impl Writer {
                 answer => return answer,
             }
         }
+    }
+}
+
+/// Waits until other machines may have stored something; for ever where there is none.
+async fn moved(far: &mut Option<watch::Receiver<Seq>>) {
+    match far {
+        Some(far) => {
+            if far.changed().await.is_err() {
+                // Whoever says how far the store is has ended: it is asked now and then.
+                tokio::time::sleep(AGAIN_CAP).await;
+            }
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -228,6 +228,9 @@ impl Engine {
             }
             recovered => recovered?,
         }
+        if inner.shared.store.hosts().is_some() {
+            inner.tasks.spawn(recover::keep_taking_over(Arc::clone(&inner.shared), Arc::clone(&inner.tasks)));
+        }
         Ok(started)
     }
 

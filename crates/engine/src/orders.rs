@@ -19,6 +19,7 @@ use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
 use skydeck_core::domain::who::Who;
 use skydeck_core::text::readable;
 use skydeck_plan::render::{self, RenderContext, RenderError, feed};
+use skydeck_store::StoreError;
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
@@ -124,6 +125,10 @@ impl Inner {
             return Err(error.into());
         }
         self.acceptable(order)?;
+        if self.shared.store.hosts().is_some() {
+            // Other machines note that, too.
+            self.shared.remember_servers().await?;
+        }
         self.allowed(order).await?;
         self.log_allows(&order.command)?;
         let (silent, by) = (fresh?, &order.by);
@@ -467,6 +472,26 @@ impl Shared {
         match self.ledger.live(|live| live.open_run_of(plan).map(|r| r.row.head.id)) {
             Some(run) => Err(Refusal::Busy(Reason::Busy { plan: plan.clone(), run })),
             None => Ok(()),
+        }
+    }
+
+    /// Open runs that are in the hands of other machines, each with the name of its machine.
+    pub(super) async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
+        match self.store.hosts() {
+            Some(hosts) => hosts.elsewhere().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The same, where it is in this machine's hands.
+    pub(super) async fn run_here(&self, run: RunId) -> Result<skydeck_core::domain::run::RunRow, Refusal> {
+        let row = self.open_run(run).await?;
+        match self.elsewhere().await?.into_iter().find(|(of, _)| *of == run) {
+            Some((_, host)) => {
+                let host = Some(host).filter(|host| !host.is_empty());
+                Err(Refusal::Denied(Reason::RunElsewhere { run, host }))
+            }
+            None => Ok(row),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::EnvId;
+use skydeck_core::domain::ids::{EnvId, RunId};
 use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::reason::Reason;
@@ -22,7 +22,45 @@ use super::work::died;
 
 /// Brings every open run into a state that is true now, and starts to settle what is unknown.
 pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreError> {
-    for row in shared.store.open_runs().await? {
+    match shared.store.hosts() {
+        None => recover_runs(shared, tasks, shared.store.open_runs().await?).await,
+        // The others are in the hands of machines that are at work, or may be.
+        Some(hosts) => taken_over(shared, tasks, hosts.take_over().await?).await,
+    }
+}
+
+/// Takes over what other machines leave, for as long as the engine lives.
+pub async fn keep_taking_over(shared: Arc<Shared>, tasks: Arc<Tasks>) {
+    while let Some(hosts) = shared.store.hosts() {
+        tokio::time::sleep(hosts.looks_every()).await;
+        let taken = match hosts.take_over().await {
+            Ok(runs) => taken_over(&shared, &tasks, runs).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = taken {
+            // What was taken and is not brought to rest yet has no task: it is looked for at the next look.
+            tracing::warn!(%error, "what other machines left cannot be looked at now");
+        }
+    }
+}
+
+/// Goes on with runs that other machines left, as with those of an earlier process.
+async fn taken_over(shared: &Arc<Shared>, tasks: &Tasks, runs: Vec<RunId>) -> Result<(), StoreError> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    // The other machine may have noted since which server these records are on.
+    shared.remember_servers().await?;
+    let mut rows = Vec::new();
+    for run in runs {
+        tracing::warn!(%run, "a run was taken over from another machine");
+        rows.extend(shared.store.run(run).await?);
+    }
+    recover_runs(shared, tasks, rows).await
+}
+
+async fn recover_runs(shared: &Arc<Shared>, tasks: &Tasks, rows: Vec<RunRow>) -> Result<(), StoreError> {
+    for row in rows {
         match &row.state {
             RunState::Collecting => {
                 close_rest(shared, row.head.id, RunEnd::CollectFailed(Reason::Interrupted {})).await?;
@@ -55,7 +93,11 @@ async fn interrupted(shared: &Arc<Shared>, tasks: &Tasks, row: RunRow) -> Result
 
 /// Takes up again what is unknown in an environment, once its server is known to be the right one.
 pub async fn read_on_in(shared: &Arc<Shared>, tasks: &Tasks, env: &EnvId) -> Result<(), StoreError> {
+    let elsewhere = shared.elsewhere().await?;
     for row in shared.store.open_runs().await? {
+        if elsewhere.iter().any(|(run, _)| *run == row.head.id) {
+            continue;
+        }
         let rests = matches!(row.state, RunState::Paused(_) | RunState::Interrupted);
         if row.head.env == *env && rests && writer_of(shared, row.head.id).is_none() {
             read_on(shared, tasks, row).await?;

@@ -7,6 +7,7 @@ use tokio_postgres::types::ToSql;
 use crate::connect::LIMIT;
 use crate::fault::{PgFault, Refused};
 use crate::io::{Inner, Io};
+use crate::pen::Pen;
 use crate::rows::Rows;
 
 /// What became of an append.
@@ -16,20 +17,23 @@ pub(crate) enum Answer {
 }
 
 /// Adds facts with what follows from them.
-pub(crate) fn append(io: &Io, fence: i64, after: i64, rows: Rows) -> Answer {
-    let answer = io.wait(move |inner| async move { Ok(call(&inner, fence, after, rows).await) });
+pub(crate) fn append(io: &Io, pen: Pen, rows: Rows) -> Answer {
+    let answer = io.wait(move |inner| async move { Ok(call(&inner, pen, rows).await) });
     answer.unwrap_or_else(|fault| Answer::Refused(Refused::Unsure(fault)))
 }
 
-async fn call(inner: &Inner, fence: i64, after: i64, rows: Rows) -> Answer {
+async fn call(inner: &Inner, pen: Pen, rows: Rows) -> Answer {
     let line = match inner.line.get(&inner.settings).await {
         Ok(line) => line,
         Err(fault) if fault.is_away() => return Answer::Refused(Refused::Away(fault)),
         Err(fault) => return Answer::Refused(Refused::Final(fault)),
     };
-    let values: [&(dyn ToSql + Sync); 17] = [
-        &fence,
-        &after,
+    let values: [&(dyn ToSql + Sync); 20] = [
+        &pen.host,
+        &rows.held,
+        &rows.opened,
+        &pen.fence,
+        &pen.seq,
         &rows.batches,
         &rows.facts,
         &rows.known,

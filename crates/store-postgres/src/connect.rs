@@ -27,6 +27,9 @@ const ALIVE: Duration = Duration::from_secs(5);
 /// What one question may take: a limit of the server's does not help where the server cannot be reached.
 pub(crate) const LIMIT: Duration = Duration::from_secs(12);
 
+/// For how long a machine counts after a sign of life.
+pub const LEASE: Duration = Duration::from_secs(15);
+
 /// Where a store is, and how to get in.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -40,12 +43,21 @@ pub struct Settings {
     pub certificate: Option<(PathBuf, SecretString)>,
     /// How this machine is called, for people.
     pub host: String,
+    /// For how long one of several machines that write counts after a sign of life. Whole seconds.
+    pub lease: Duration,
 }
 
 impl Settings {
     /// An address, nothing else.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), password: None, ca_file: None, certificate: None, host: "localhost".to_owned() }
+        Self {
+            url: url.into(),
+            password: None,
+            ca_file: None,
+            certificate: None,
+            host: "localhost".to_owned(),
+            lease: LEASE,
+        }
     }
 
     /// Reads the address. Asks nobody.

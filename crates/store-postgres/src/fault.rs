@@ -2,6 +2,7 @@
 //!
 //! Invariant: no password is ever in them; what the database or the system said is shown as text from outside.
 
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::text::show;
 use skydeck_store::{AppendError, BatchId, StoreError};
 use tokio_postgres::error::SqlState;
@@ -270,10 +271,14 @@ fn taken(host: &str, until: &str) -> StoreError {
 pub(crate) enum Refused {
     /// The writer's turn was taken.
     Fenced(String),
+    /// Runs that are in other hands.
+    Elsewhere(String),
     /// A record has a newer fact than what is held here knew.
     Moved,
     /// The end of the chain is elsewhere.
     Behind,
+    /// Another machine has the next append to itself.
+    Wait,
     /// Batches that are stored.
     Seen(String),
     /// What was sent contradicts the tables.
@@ -295,6 +300,8 @@ impl Refused {
             "SK002" => Self::Moved,
             "SK005" => Self::Behind,
             "SK006" => Self::Seen(text),
+            "SK008" => Self::Wait,
+            "SK007" => Self::Elsewhere(text),
             code if code == SqlState::CHECK_VIOLATION.code() || code.starts_with("23") => {
                 Self::Contradiction(said(&text))
             }
@@ -315,7 +322,10 @@ impl Refused {
             Self::Away(fault) => AppendError::Away(fault.en()),
             Self::Unsure(_) => AppendError::Unsure(batch),
             Self::Final(fault) => AppendError::Write(fault.en()),
-            Self::Moved | Self::Behind | Self::Seen(_) => {
+            Self::Elsewhere(runs) => {
+                AppendError::Fenced(runs.split(' ').filter_map(|run| run.parse().ok().map(RunId)).collect())
+            }
+            Self::Moved | Self::Behind | Self::Wait | Self::Seen(_) => {
                 AppendError::Away("others wrote to the store meanwhile".to_owned())
             }
         }

@@ -96,6 +96,21 @@ impl Io {
         answer.recv().unwrap_or_else(|_| Err(closed()))
     }
 
+    /// The same from a task.
+    pub async fn ask<T: Send + 'static, F>(
+        &self,
+        ask: impl FnOnce(Arc<Inner>) -> F + Send + 'static,
+    ) -> Result<T, PgFault>
+    where
+        F: Future<Output = Result<T, PgFault>> + Send + 'static,
+    {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.send(|inner| async move {
+            let _ = reply.send(ask(inner).await);
+        });
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
     /// Starts something that goes on by itself until the store is closed.
     pub fn begin<F>(&self, task: impl FnOnce(Arc<Inner>) -> F + Send + 'static)
     where

@@ -14,6 +14,7 @@ pub mod copy;
 mod effects;
 pub mod fault;
 mod feed;
+mod hosts;
 mod io;
 mod line;
 mod lists;
@@ -27,7 +28,7 @@ mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use skydeck_core::domain::event::Fact;
@@ -35,6 +36,7 @@ use skydeck_core::domain::ids::Seq;
 use skydeck_core::domain::query::PageRequest;
 use skydeck_core::domain::run::RunRow;
 use skydeck_core::domain::time::Clock;
+use skydeck_store::hosts::Host;
 use skydeck_store::index::Index;
 use skydeck_store::index::row::run_row;
 use skydeck_store::{AppendError, Appended, Batch, Embedded, Inside, Pace, Snapshot, StoreError, codec};
@@ -43,9 +45,10 @@ use tokio::sync::{Semaphore, oneshot, watch};
 pub use connect::Settings;
 pub use fault::PgFault;
 
+use crate::hosts::{Members, Signs};
 use crate::io::Io;
 use crate::tables::{Tables, column};
-use crate::writer::Job;
+use crate::writer::{Beginning, Job};
 
 /// Appends that wait at once, at most.
 const WAITING: usize = 1024;
@@ -61,7 +64,7 @@ struct Pen {
     jobs: Mutex<Option<SyncSender<Job>>>,
     permits: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
-    fence: i64,
+    turn: pen::Pen,
     laid_down: Arc<AtomicBool>,
     io: Arc<Io>,
 }
@@ -79,6 +82,7 @@ pub struct PgStore {
     shared: Arc<Shared>,
     pace: Pace,
     pen: Option<Pen>,
+    members: Option<Members>,
 }
 
 impl PgStore {
@@ -88,7 +92,7 @@ impl PgStore {
         io.wait(check::usable)?;
         let tables = Arc::new(Tables::new(Arc::clone(&io)));
         let shared = Arc::new(Shared { io, index: Index::new(tables) });
-        Ok(Self { shared, pace: Pace::far(), pen: None })
+        Ok(Self { shared, pace: Pace::far(), pen: None, members: None })
     }
 
     /// Opens a store to write to; refuses while another machine does.
@@ -101,17 +105,28 @@ impl PgStore {
 
     /// Opens a store to write to, where nobody else does.
     pub fn take_turn(settings: Settings, clock: Arc<dyn Clock>) -> Result<Turn, StoreError> {
-        let store = Self::look(settings)?;
-        let stopped: Arc<RwLock<Option<String>>> = Arc::default();
-        let laid_down = Arc::new(AtomicBool::new(false));
+        Self::begin(settings, clock, false)
+    }
+
+    /// Opens a store to write to, beside other machines.
+    pub fn join(settings: Settings, clock: Arc<dyn Clock>) -> Result<Turn, StoreError> {
+        Self::begin(settings, clock, true)
+    }
+
+    fn begin(settings: Settings, clock: Arc<dyn Clock>, together: bool) -> Result<Turn, StoreError> {
+        let lease = settings.lease;
+        let mut store = Self::look(settings)?;
+        let signs = Signs::default();
         let (io, tables) = (&store.shared.io, &store.shared.index.kv);
         io.wait(check::writable)?;
-        let writer = match writer::begin(io, tables, clock, stopped, Arc::clone(&laid_down))? {
+        let how = Beginning { clock, together, signs: signs.clone() };
+        let writer = match writer::begin(io, tables, how)? {
             Ok(writer) => writer,
             Err(taken) => return Ok(Turn::Theirs(taken)),
         };
         let (jobs, waiting) = sync_channel(WAITING);
-        let fence = writer.pen.fence;
+        let turn = writer.pen;
+        store.members = turn.host.map(|host| Members::new(Arc::clone(&store.shared.io), host, lease, signs.heard));
         let thread = std::thread::Builder::new().name("skydeck-pg-append".to_owned());
         let thread = thread.spawn(move || writer.run(&waiting));
         let thread = thread.map_err(|e| StoreError::Write(format!("the writer cannot start: {e}")))?;
@@ -119,11 +134,16 @@ impl PgStore {
             jobs: Mutex::new(Some(jobs)),
             permits: Semaphore::new(WAITING),
             thread: Mutex::new(Some(thread)),
-            fence,
-            laid_down,
+            turn,
+            laid_down: signs.left,
             io: Arc::clone(&store.shared.io),
         };
         Ok(Turn::Ours(Self { pen: Some(pen), ..store }))
+    }
+
+    /// The machines that write together: those that count, and those that still have runs.
+    pub async fn machines(&self) -> Result<Vec<Host>, StoreError> {
+        hosts::list(&self.shared.io, self.members.as_ref().map(|members| members.host)).await
     }
 
     /// Stores what is waiting and lays the pen down: whoever else writes need not wait. Later appends are refused; reads go on.
@@ -173,9 +193,14 @@ impl Pen {
             let _ = thread.join();
         }
         if !self.laid_down.swap(true, Ordering::SeqCst) {
-            let fence = self.fence;
+            let turn = self.turn;
             // Where this fails the turn ends by itself.
-            let _ = self.io.wait(move |inner| pen::leave(inner, fence));
+            let _ = self.io.wait(move |inner| async move {
+                match turn.host {
+                    Some(host) => hosts::part(inner, host).await,
+                    None => pen::leave(inner, turn.fence).await,
+                }
+            });
         }
     }
 }
@@ -259,6 +284,10 @@ impl Embedded for PgStore {
 
     fn pace(&self) -> Option<&Pace> {
         Some(&self.pace)
+    }
+
+    fn hosts(&self) -> Option<&dyn skydeck_store::hosts::Hosts> {
+        self.members.as_ref().map(|members| members as _)
     }
 
     async fn store(&self, batch: Batch) -> Result<Appended, AppendError> {

@@ -18,9 +18,11 @@ const RENEW: Duration = Duration::from_secs(5);
 /// Between two looks whether another's turn is over.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// A turn, and the end of the chain when it began.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A turn, and the end of the chain as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pen {
+    /// Which of several machines that write; `None`: the only one.
+    pub host: Option<i32>,
     /// How often writing was taken over.
     pub fence: i64,
     /// Place of the last fact.
@@ -39,19 +41,25 @@ pub(crate) async fn take(inner: Arc<Inner>, boot: String) -> Result<Pen, PgFault
         let values: Vec<Value> = vec![Box::new(host.clone()), Box::new(boot.clone()), Box::new(TURN)];
         if let Some(row) = inner.rows(sql, &values).await?.first() {
             let read = |at| column::<i64>(row, at).map_err(|e| PgFault::Said(e.to_string()));
-            return Ok(Pen { fence: read(0)?, seq: read(1)? });
+            return Ok(Pen { host: None, fence: read(0)?, seq: read(1)? });
         }
-        let sql = "select coalesce(host, '?'), coalesce(to_char(until, 'YYYY-MM-DD HH24:MI:SS TZ'), '?') from skydeck.head where book = 1";
-        let rows = inner.rows(sql, &[]).await?;
-        let said = |at| rows.first().and_then(|row| column::<String>(row, at).ok()).unwrap_or_default();
-        let holder = said(0);
-        last = PgFault::Taken { host: crate::fault::said(&holder), until: crate::fault::said(&said(1)) };
-        if holder != host {
+        last = holder(&inner).await?;
+        if !matches!(&last, PgFault::Taken { host: holder, .. } if *holder == crate::fault::said(&host)) {
             break;
         }
         tokio::time::sleep(LOOK).await;
     }
     Err(last)
+}
+
+/// Whose turn it is, as a fault: its machine, or those that write together, and until when.
+pub(crate) async fn holder(inner: &Inner) -> Result<PgFault, PgFault> {
+    let sql = "select coalesce(case when h.boot = '*' then (select string_agg(m.name, ', ' order by m.no) from skydeck.host m \
+               where m.gone is null) else h.host end, '?'), coalesce(to_char(h.until, 'YYYY-MM-DD HH24:MI:SS TZ'), '?') \
+               from skydeck.head h where h.book = 1";
+    let rows = inner.rows(sql, &[]).await?;
+    let text = |at| rows.first().and_then(|row| column::<String>(row, at).ok()).unwrap_or_default();
+    Ok(PgFault::Taken { host: crate::fault::said(&text(0)), until: crate::fault::said(&text(1)) })
 }
 
 /// Gives signs of life until the pen is laid down or lost.

@@ -185,6 +185,9 @@ pub(crate) struct KeptIn {
 /// Everything of one append.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
+    /// Runs that the facts go on with, and those that begin with them.
+    pub held: Vec<String>,
+    pub opened: Vec<String>,
     pub batches: Vec<BatchIn>,
     pub facts: Vec<FactIn>,
     pub known: Vec<KnownIn>,

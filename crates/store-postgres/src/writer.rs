@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
@@ -27,8 +27,9 @@ use ulid::Ulid;
 use crate::append::{Answer, append};
 use crate::body::{digest, pack};
 use crate::cache::Cache;
-use crate::effects::{Families, record_row, rows_of};
+use crate::effects::{Families, in_hand, record_row, rows_of};
 use crate::fault::{PgFault, Refused};
+use crate::hosts::{self, Signs};
 use crate::io::Io;
 use crate::pen::{self, Pen};
 use crate::rows::{BatchIn, FactIn, KnownIn, Rows};
@@ -38,7 +39,14 @@ use crate::tables::{Tables, bill_key, column, known_key, live_key};
 /// Records taken into one append.
 const GROUP: usize = 256;
 /// Times a group is worked out anew where others wrote, or parts of it were stored before.
-const TRIES: u32 = 8;
+const TRIES: u32 = 16;
+/// Times others may be first before a machine asks for the next append to itself.
+const PATIENCE: u32 = 2;
+/// How long it then has, in milliseconds, and how long others wait before they look again.
+const TURN: i32 = 500;
+const LOOK: Duration = Duration::from_millis(5);
+/// How long others' turns are waited out.
+const WAITED: Duration = Duration::from_secs(30);
 
 /// What the thread is asked.
 pub(crate) enum Job {
@@ -128,12 +136,20 @@ impl Writer {
 
     fn answers(&mut self, group: &[Waiting]) -> Vec<Result<Appended, AppendError>> {
         let all = |error: &dyn Fn(BatchId) -> AppendError| group.iter().map(|w| Err(error(w.batch.id))).collect();
-        for _ in 0..TRIES {
+        let (mut tries, since) = (0, Instant::now());
+        while tries < TRIES && since.elapsed() < WAITED {
             let stopped = self.stopped.read().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(why) = stopped {
                 return all(&|_| AppendError::Write(why.clone()));
             }
             let worked = self.settle().and_then(|()| self.work(group));
+            let is_plain = worked.as_ref().is_ok_and(|worked| worked.answers.iter().all(Result::is_ok));
+            // What was read while others wrote is of two states: nothing follows from it.
+            if !is_plain && self.is_behind() {
+                self.in_doubt = true;
+                tries += 1;
+                continue;
+            }
             let worked = match worked {
                 Ok(worked) => worked,
                 Err(error) => {
@@ -144,17 +160,44 @@ impl Writer {
             if worked.new.is_empty() {
                 return worked.answers;
             }
-            match append(&self.io, self.pen.fence, self.pen.seq, worked.rows) {
+            match append(&self.io, self.pen, worked.rows) {
                 Answer::Stored => return self.stored(worked.answers, worked.new, worked.changes),
+                Answer::Refused(Refused::Wait) => std::thread::sleep(LOOK),
                 Answer::Refused(refused) => {
                     self.in_doubt = true;
                     if let Some(answers) = self.refused(&refused, group) {
                         return answers;
                     }
+                    tries += 1;
+                    if tries >= PATIENCE {
+                        self.ask_for_a_turn();
+                    }
                 }
             }
         }
         all(&|_| AppendError::Away("others write to the store all the time".to_owned()))
+    }
+
+    /// Whether others wrote since the group was begun. Not being answered is no yes: what was worked out says what is wrong.
+    fn is_behind(&self) -> bool {
+        self.pen.host.is_some() && self.end().is_ok_and(|(seq, _)| seq != self.pen.seq)
+    }
+
+    /// The end of the chain, and the fence.
+    fn end(&self) -> Result<(i64, i64), StoreError> {
+        let rows = self.io.rows("select seq, fence from skydeck.head where book = 1".to_owned(), Vec::new())?;
+        let row = rows.first().ok_or(PgFault::NoStore)?;
+        Ok((column(row, 0)?, column(row, 1)?))
+    }
+
+    /// Asks for the next append to itself; where another machine has it, that one's is waited for.
+    fn ask_for_a_turn(&self) {
+        let Some(host) = self.pen.host else { return };
+        if let Err(fault) =
+            self.io.rows("select skydeck.turn_v1($1, $2)".to_owned(), vec![Box::new(host), Box::new(TURN)])
+        {
+            tracing::debug!(%fault, "no turn");
+        }
     }
 
     /// Takes in what became durable.
@@ -176,7 +219,7 @@ impl Writer {
     /// What a refusal means; `None`: the group is to be worked out anew.
     fn refused(&mut self, refused: &Refused, group: &[Waiting]) -> Option<Vec<Result<Appended, AppendError>>> {
         match refused {
-            Refused::Behind | Refused::Moved => return None,
+            Refused::Behind | Refused::Wait | Refused::Moved => return None,
             Refused::Seen(names) => return self.recall(names).err().map(|e| all_of(group, &e)),
             Refused::Fenced(why) => {
                 self.lost.store(true, Ordering::SeqCst);
@@ -184,7 +227,7 @@ impl Writer {
             }
             Refused::Final(fault) => self.stop(&fault.en()),
             Refused::Unsure(fault) => tracing::warn!(%fault, "it is not known whether facts were stored"),
-            Refused::Contradiction(_) | Refused::Away(_) => {}
+            Refused::Contradiction(_) | Refused::Elsewhere(_) | Refused::Away(_) => {}
         }
         Some(group.iter().map(|waiting| Err(refused.told(waiting.batch.id))).collect())
     }
@@ -205,13 +248,14 @@ impl Writer {
         if self.lost.load(Ordering::SeqCst) {
             return Err(StoreError::Write("another machine has taken over writing to the store".to_owned()));
         }
-        if !self.in_doubt {
+        if !self.in_doubt && self.pen.host.is_none() {
+            return Ok(());
+        }
+        let (seq, fence) = self.end()?;
+        if !self.in_doubt && (seq, fence) == (self.pen.seq, self.pen.fence) {
             return Ok(());
         }
         self.index.kv.clear();
-        let rows = self.io.rows("select seq, fence from skydeck.head where book = 1".to_owned(), Vec::new())?;
-        let row = rows.first().ok_or(PgFault::NoStore)?;
-        let (seq, fence): (i64, i64) = (column(row, 0)?, column(row, 1)?);
         if fence != self.pen.fence {
             self.lost.store(true, Ordering::SeqCst);
             return Err(StoreError::Write("another machine has taken over writing to the store".to_owned()));
@@ -272,6 +316,7 @@ impl Writer {
                     let body = pack(&fact.event)?;
                     let run = fact.event.run().map(|run| run.to_string());
                     rows.facts.push(FactIn { at: fact.at.0, run, digest: digest(&body), body });
+                    in_hand(&fact.event, &mut rows);
                 }
             }
         }
@@ -400,25 +445,36 @@ pub(crate) fn families(io: &Io) -> Result<Families, StoreError> {
     rows.iter().map(|row| Ok((column(row, 0)?, (column(row, 1)?, column(row, 2)?)))).collect()
 }
 
+/// How a writer begins.
+pub(crate) struct Beginning {
+    pub clock: Arc<dyn Clock>,
+    /// One of several; else alone.
+    pub together: bool,
+    /// Its signs of life.
+    pub signs: Signs,
+}
+
 /// A writer that has written nothing yet; the fault, where it is another machine's turn.
-pub(crate) fn begin(
-    io: &Arc<Io>,
-    tables: &Arc<Tables>,
-    clock: Arc<dyn Clock>,
-    stopped: Arc<RwLock<Option<String>>>,
-    laid_down: Arc<AtomicBool>,
-) -> Result<Result<Writer, PgFault>, StoreError> {
+pub(crate) fn begin(io: &Arc<Io>, tables: &Arc<Tables>, how: Beginning) -> Result<Result<Writer, PgFault>, StoreError> {
     let boot = Ulid::generate().to_string();
-    let pen = match io.wait(move |inner| pen::take(inner, boot)) {
+    let Beginning { clock, together, signs } = how;
+    let told = Arc::clone(&signs.heard);
+    let taken = io.wait(move |inner| async move {
+        if together { hosts::join(inner, boot, told).await } else { pen::take(inner, boot).await }
+    });
+    let pen = match taken {
         Ok(pen) => pen,
         Err(taken @ PgFault::Taken { .. }) => return Ok(Err(taken)),
         Err(fault) => return Err(fault.into()),
     };
-    let (lost, fence) = (Arc::new(AtomicBool::new(false)), pen.fence);
-    let flag = Arc::clone(&lost);
-    io.begin(move |inner| {
+    let (lost, stopped) = (Arc::clone(&signs.lost), Arc::default());
+    io.begin(move |inner| async move {
         inner.be_patient();
-        pen::keep(inner, fence, flag, laid_down)
+        if pen.host.is_some() {
+            hosts::stay(inner, pen, signs).await;
+        } else {
+            pen::keep(inner, pen.fence, signs.lost, signs.left).await;
+        }
     });
     let index = Index::new(Cache::new(Arc::clone(tables)));
     let (io, families) = (Arc::clone(io), families(io)?);

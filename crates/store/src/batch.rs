@@ -22,15 +22,6 @@ impl fmt::Display for BatchId {
     }
 }
 
-/// That whoever appends still has a run in hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// Run.
-    pub run: RunId,
-    /// How often the run was taken over when it came into these hands.
-    pub fence: u32,
-}
-
 /// Events that are stored together, under conditions that are looked at in the same breath.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -41,14 +32,12 @@ pub struct Batch {
     /// Records with the place of the newest fact that is known about each, whatever was done to it ([`Seq`] zero: none).
     /// Where one of them has a newer fact, nothing is stored.
     pub unmoved: Vec<(RecordKey, Seq)>,
-    /// Runs that must still be in the hands of whoever appends. Always so where one process has the store to itself.
-    pub holds: Vec<Hold>,
 }
 
 impl Batch {
     /// Events without a condition.
     pub fn new(events: Vec<Event>) -> Self {
-        Self { id: BatchId(Ulid::generate()), events: events.into(), unmoved: Vec::new(), holds: Vec::new() }
+        Self { id: BatchId(Ulid::generate()), events: events.into(), unmoved: Vec::new() }
     }
 
     /// Only if nothing was added to what is known about these records.
@@ -70,6 +59,9 @@ pub enum AppendError {
     /// Facts were added about these records. Nothing was stored: leave out what rests on them, and send the rest once.
     #[error("{} of the records went on meanwhile", .0.len())]
     Moved(Vec<RecordKey>),
+    /// Facts of runs that another machine has taken over. Nothing was stored: what is known of them is that machine's to tell.
+    #[error("another machine has taken over {} of the runs", .0.len())]
+    Fenced(Vec<RunId>),
     /// Facts that contradict what is stored; nothing was.
     #[error("refused to store a contradiction: {0}")]
     Contradiction(String),
@@ -94,6 +86,7 @@ impl From<StoreError> for AppendError {
             StoreError::Contradiction(what) => Self::Contradiction(what),
             StoreError::Full(why) => Self::Full(why),
             StoreError::Write(why) => Self::Write(why),
+            StoreError::Fenced(runs) => Self::Fenced(runs),
             other => Self::Write(other.to_string()),
         }
     }
@@ -107,6 +100,7 @@ impl From<AppendError> for StoreError {
             AppendError::Full(why) => Self::Full(why),
             AppendError::Write(why) => Self::Write(why),
             AppendError::Moved(_) => Self::Contradiction(error.to_string()),
+            AppendError::Fenced(runs) => Self::Fenced(runs),
             AppendError::Unsure(_) | AppendError::Away(_) => Self::Write(error.to_string()),
         }
     }

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod fault;
 pub mod file;
+pub mod hosts;
 pub mod index;
 pub mod journal;
 pub mod local;
@@ -25,7 +26,7 @@ use std::ops::{Deref, Range};
 
 use async_trait::async_trait;
 
-pub use batch::{AppendError, Batch, BatchId, Hold};
+pub use batch::{AppendError, Batch, BatchId};
 pub use index::hours::HOURS_AT_ONCE;
 pub use reads::{Embedded, Inside, Pace};
 use skydeck_core::domain::action_log::LogWitness;
@@ -139,6 +140,9 @@ pub enum StoreError {
         /// Until when it has to be heard of again, as the database says.
         until: String,
     },
+    /// Runs that another machine has taken over: what becomes of them is that machine's to tell.
+    #[error("another machine has taken over run {}; what becomes of it is told there", Self::named(.0))]
+    Fenced(Vec<RunId>),
     /// The database that holds the facts: what is wrong there and what to do, in both languages.
     #[error("{en}")]
     Database {
@@ -157,6 +161,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Taken { host, .. } => Self::Denied(Reason::WritesElsewhere { host }),
+            StoreError::Fenced(ref runs) => match runs.first() {
+                Some(run) => Self::Denied(Reason::RunElsewhere { run: *run, host: None }),
+                None => Self::Store(Reason::Disk { said: error.to_string() }),
+            },
             error => Self::Store(Reason::Disk { said: error.to_string() }),
         }
     }
@@ -172,6 +180,10 @@ impl StoreError {
             (false, false) => format!("end it in order first with `{end}`"),
             (false, true) => format!("请先用 `{end}` 让它按序结束"),
         }
+    }
+
+    fn named(runs: &[RunId]) -> String {
+        runs.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// In Chinese; what the system or a deeper part said stays as it was said.
@@ -205,6 +217,7 @@ impl StoreError {
             Self::Taken { host, until } => format!(
                 "{host} 正在写入该存储（其占用持续到 {until}）：请在该主机上用 `skydeck serve --end` 按序结束，或等待；其间只能查看"
             ),
+            Self::Fenced(runs) => format!("运行 {} 已由另一台主机接管，其结果以该主机所记为准", Self::named(runs)),
             Self::Database { zh, .. } => zh.clone(),
             Self::Cursor(what) => format!("该页无法继续：{}", words::chinese(what)),
             Self::Contradiction(what) => format!("拒绝存入自相矛盾的内容：{}", words::chinese(what)),
@@ -274,6 +287,11 @@ pub trait Store: Send + Sync {
 
     /// What answers questions about what was added.
     fn reads(&self) -> &(dyn Reads + 'static);
+
+    /// The machines that write, where there may be several.
+    fn hosts(&self) -> Option<&dyn hosts::Hosts> {
+        None
+    }
 }
 
 /// Whoever has a store asks it as it is: a store that stands before another one says whose the answers are, and no more.
@@ -397,8 +415,9 @@ pub trait Reads: Send + Sync {
     /// The plan of a revision, as it was when a run was first opened under it. `None`: runs of that revision are older
     /// than the keeping of plans.
     async fn plan_of(&self, rev: &PlanRev) -> Result<Option<Plan>, StoreError>;
-    /// The newest witness of the action log's file, after the newest one by which a person accepted it.
-    async fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+    /// The newest witness of the action log's file, after the newest one by which a person accepted it. `file`: whose, where
+    /// several machines have one each.
+    async fn log_witnesses(&self, _file: Option<&str>) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
         Ok(Vec::new())
     }
     /// The action log, newest first.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use super::hosts::Hosts;
 use super::index::Index;
 use super::index::kv::Kv;
 use super::{
@@ -151,6 +152,10 @@ pub trait Embedded: Send + Sync + 'static {
     fn inside(&self) -> &Arc<Self::Inside>;
     /// How its disk does; `None` where it has none, and nothing ever waits.
     fn pace(&self) -> Option<&Pace>;
+    /// See [`Store::hosts`].
+    fn hosts(&self) -> Option<&dyn Hosts> {
+        None
+    }
     /// See [`Store::append`].
     fn store(&self, batch: Batch) -> impl Future<Output = Result<Appended, AppendError>> + Send;
 }
@@ -196,6 +201,10 @@ impl<S: Embedded> Store for S {
 
     fn reads(&self) -> &(dyn Reads + 'static) {
         self
+    }
+
+    fn hosts(&self) -> Option<&dyn Hosts> {
+        Embedded::hosts(self)
     }
 }
 
@@ -377,8 +386,9 @@ impl<S: Embedded> Reads for S {
         short(self, move |s| s.index().plan_of(&rev)).await
     }
 
-    async fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
-        short(self, |s| s.index().log_witnesses()).await
+    async fn log_witnesses(&self, file: Option<&str>) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        let file = file.map(str::to_owned);
+        short(self, move |s| s.index().log_witnesses(file.as_deref())).await
     }
 
     async fn actions(&self, page: &PageRequest) -> Result<Page<(Seq, Ts, ActionEntry)>, StoreError> {

@@ -28,6 +28,8 @@ pub enum StoreVerb {
         #[arg(long)]
         all: bool,
     },
+    /// The machines that write to it together (`writers = "several"`): version, when each was heard of, runs in its hands.
+    Hosts,
     /// Copy the facts of a data directory into the database, which must hold none, and compare both.
     Import {
         /// Data directory; afterwards it is for looking only.

@@ -33,7 +33,7 @@ impl ActionLog for Disagreeing {
 
     fn acceptable(&self) -> Result<Option<LogWitness>, StoreError> {
         let accepted = Some(AcceptedFile { bytes: 7, sha256: "ab".into() });
-        let at = LogPlace { seq: 40, hash: "cd".into() };
+        let at = LogPlace::new(40, "cd".into());
         let witness = LogWitness { at, open: true, loose: Vec::new(), accepted };
         Ok((!self.faults().is_empty()).then_some(witness))
     }

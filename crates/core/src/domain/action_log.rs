@@ -15,6 +15,16 @@ pub struct LogPlace {
     pub seq: u64,
     /// SHA-256 as hex digits.
     pub hash: String,
+    /// Which file, where the journal is one for several machines, each of which has a file of its own; absent: the only one.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl LogPlace {
+    /// A place of the only file, or of the one that is spoken of.
+    pub fn new(seq: u64, hash: String) -> Self {
+        Self { seq, hash, file: None }
+    }
 }
 
 /// How far the file reached when a process began or ended to write lines into it.

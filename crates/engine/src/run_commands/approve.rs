@@ -35,7 +35,7 @@ impl Inner {
         headless: bool,
     ) -> Result<CommandOutcome, Refusal> {
         let Approval { hash, flags, reason, by, .. } = approval;
-        let row = self.shared.open_run(run).await?;
+        let row = self.shared.run_here(run).await?;
         let (RunState::AwaitingApproval, Some(collected)) = (&row.state, &row.collected) else {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         };

@@ -60,7 +60,7 @@ impl Inner {
     }
 
     pub(super) async fn decline(&self, run: RunId) -> Result<CommandOutcome, Refusal> {
-        let row = self.shared.open_run(run).await?;
+        let row = self.shared.run_here(run).await?;
         if row.state != RunState::AwaitingApproval {
             return Err(Refusal::WrongState(Reason::NotAwaiting { run }));
         }
@@ -69,7 +69,7 @@ impl Inner {
     }
 
     pub(super) async fn pause(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
-        let row = self.shared.open_run(run).await?;
+        let row = self.shared.run_here(run).await?;
         let writes = matches!(row.state, RunState::Working | RunState::Settling) && row.head.kind != RunKind::Verify;
         if !writes || writer_of(&self.shared, run).is_none() {
             return Err(Refusal::WrongState(Reason::NotWriting { run }));
@@ -79,7 +79,7 @@ impl Inner {
 
     pub(super) async fn resume(&self, run: RunId, order: &Order) -> Result<CommandOutcome, Refusal> {
         let by = &order.by;
-        let row = self.shared.open_run(run).await?;
+        let row = self.shared.run_here(run).await?;
         self.not_closing(run)?;
         if matches!(row.state, RunState::Working | RunState::Settling)
             && writer_of(&self.shared, run).is_some_and(|w| matches!(*w.borrow(), RunControl::Pause(_)))
@@ -110,7 +110,7 @@ impl Inner {
     }
 
     pub(super) async fn cancel(&self, run: RunId, by: &Who) -> Result<CommandOutcome, Refusal> {
-        let row = self.shared.open_run(run).await?;
+        let row = self.shared.run_here(run).await?;
         self.not_closing(run)?;
         let on_commit = if writer_of(&self.shared, run).is_some() && row.state != RunState::AwaitingApproval {
             control(run, RunControl::Cancel(by.clone()))

@@ -44,7 +44,7 @@ impl std::str::FromStr for Head {
             return Err(wrong());
         }
         let hex = |part: &str| part.to_ascii_lowercase();
-        Ok(Self { line: LogPlace { seq, hash: hex(hash) }, fact: Seq(fact), chain: hex(chain) })
+        Ok(Self { line: LogPlace::new(seq, hex(hash)), fact: Seq(fact), chain: hex(chain) })
     }
 }
 

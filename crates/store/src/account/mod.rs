@@ -49,6 +49,8 @@ pub struct Told {
     pub pruned: Vec<Pruned>,
     /// Last fact.
     pub last: Seq,
+    /// Which of several machines' files it is about.
+    pub file: Option<String>,
     /// Only what came after the newest witness is told here.
     pub since_witness: bool,
     /// Facts whose time is before that of the fact before them, entries alone: place, the time before, the time there.
@@ -75,10 +77,12 @@ impl Told {
                     self.back.push((fact.seq, before, fact.at));
                 }
                 match &entry.line {
+                    Some(line) if line.file != self.file => {}
                     Some(line) => self.entries.push((fact.seq, line.clone())),
                     None => self.silent += 1,
                 }
             }
+            Event::LogWitnessed(witness) if witness.at.file != self.file => {}
             Event::LogWitnessed(witness) => self.witnesses.push((fact.seq, (**witness).clone())),
             Event::RunClosed { run, .. } => drop(self.closed.insert(run.to_string())),
             Event::Pruned(pruned) => self.pruned.push((**pruned).clone()),
@@ -87,9 +91,13 @@ impl Told {
     }
 
     /// What is needed to compare the file with an opened store, whose index is trusted to hold what the journal tells.
-    pub async fn of_store(store: &dyn Store) -> Result<Self, StoreError> {
-        let (witnesses, last) = (store.log_witnesses().await?, store.last_seq().await?);
-        let mut told = Self { witnesses, last, ..Self::default() };
+    pub async fn of_store(store: &dyn Store, file: Option<&str>) -> Result<Self, StoreError> {
+        let (mut witnesses, last) = (store.log_witnesses(file).await?, store.last_seq().await?);
+        for (_, witness) in &mut witnesses {
+            witness.at.file = None;
+        }
+        let file = file.map(str::to_owned);
+        let mut told = Self { witnesses, last, file, ..Self::default() };
         let since = told.newest().map(|(seq, witness)| (*seq, witness.at.seq));
         told.since_witness = since.is_some();
         let mut next = Some(PageRequest::first(PAGE));
@@ -105,7 +113,10 @@ impl Told {
             });
             for (_, (seq, _, entry)) in page.rows {
                 match entry.line {
-                    Some(line) if since.is_none_or(|(_, at)| line.seq > at) => told.entries.push((seq, line)),
+                    Some(line) if line.file != told.file => {}
+                    Some(line) if since.is_none_or(|(_, at)| line.seq > at) => {
+                        told.entries.push((seq, LogPlace::new(line.seq, line.hash)));
+                    }
                     Some(_) => {}
                     None => told.silent += 1,
                 }
@@ -137,9 +148,13 @@ impl Told {
     }
 }
 
-/// Compares the file with a store that is open.
-pub async fn of_store(path: &Path, store: &dyn Store) -> Result<(Told, Reading, Account), StoreError> {
-    let mut told = Told::of_store(store).await?;
+/// Compares the file with a store that is open. `file`: how the journal calls it, where several machines have one each.
+pub async fn of_store(
+    path: &Path,
+    store: &dyn Store,
+    file: Option<&str>,
+) -> Result<(Told, Reading, Account), StoreError> {
+    let mut told = Told::of_store(store, file).await?;
     let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
     let (file, accepted) = (path.to_path_buf(), told.accepted().cloned());
     // The file may be long.
@@ -300,7 +315,7 @@ mod tests {
     }
 
     fn at(seq: u64) -> LogPlace {
-        LogPlace { seq, hash: hash(seq) }
+        LogPlace::new(seq, hash(seq))
     }
 
     fn row(seq: u64, phase: Phase, order: &str) -> Row {

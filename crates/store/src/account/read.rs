@@ -183,7 +183,7 @@ impl<F: FnMut(&str, &Line) -> std::io::Result<()>> Reader<'_, F> {
         };
         match (flaw, read) {
             (None, Ok((text, (line, hash)))) => {
-                self.tip = LogPlace { seq: line.seq, hash: hash.clone() };
+                self.tip = LogPlace::new(line.seq, hash.clone());
                 self.good(text, line, hash)?;
                 self.out.whole += bytes;
             }
@@ -204,7 +204,7 @@ impl<F: FnMut(&str, &Line) -> std::io::Result<()>> Reader<'_, F> {
             (Phase::After, Some(order)) => drop(self.begun.remove(order)),
             (Phase::Before | Phase::After | Phase::Refused | Phase::End, _) => {}
         }
-        let at = LogPlace { seq, hash };
+        let at = LogPlace::new(seq, hash);
         let (phase, order, action, run, code) = (deed.phase, deed.order, deed.action, deed.run, deed.code);
         self.out.rows.push(Row { at, phase, order, action, run, code });
         Ok(())

@@ -28,6 +28,8 @@ struct FileInner {
     clock: Arc<dyn Clock>,
     host: String,
     path: PathBuf,
+    /// How the journal calls it, where several machines have one each.
+    name: Option<String>,
     state: Mutex<Writing>,
 }
 
@@ -45,10 +47,21 @@ impl FileLog {
     /// Opens or begins the log of a data directory that is held, and compares it with its journal. A torn last line (its
     /// action never began) is cut. Where the two disagree nothing is cut, and lines go on behind what is there.
     pub async fn open(dir: &Path, clock: Arc<dyn Clock>, store: &dyn Store) -> Result<Self, StoreError> {
+        Self::open_named(dir, clock, store, None).await
+    }
+
+    /// The same of one of several machines, each of which has a file of its own beside one journal. `name`: how the journal calls
+    /// this one.
+    pub async fn open_named(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        store: &dyn Store,
+        name: Option<String>,
+    ) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let (told, log, account) = account::of_store(&path, store).await?;
+        let (told, log, account) = account::of_store(&path, store, name.as_deref()).await?;
         let mut file = file::ours(OpenOptions::new().read(true).create(true).append(true), &path).map_err(failed)?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         let newest = told.witnesses.last().map(|(_, witness)| witness);
@@ -73,14 +86,14 @@ impl FileLog {
         let is_known = newest.is_some_and(|witness| !witness.open && witness.at == head);
         let is_new = newest.is_none() && head.seq == 0;
         let adopted = (account.faults.is_empty() && !is_known && !is_new).then(|| LogWitness {
-            at: head.clone(),
+            at: LogPlace { file: name.clone(), ..head.clone() },
             open: false,
             loose: account.loose,
             accepted: None,
         });
         let tip = Tip { seq: head.seq, hash: head.hash };
         let state = Writing { file, tip, is_begun: false, is_closed: false, faults: account.faults };
-        Ok(Self { inner: Arc::new(FileInner { clock, host, path, state: Mutex::new(state) }), adopted })
+        Ok(Self { inner: Arc::new(FileInner { clock, host, path, name, state: Mutex::new(state) }), adopted })
     }
 
     /// Writes lines of moments that are past, in their order, with one flush for all of them: a history that is made, not lived.
@@ -98,9 +111,14 @@ impl FileLog {
                 return Ok(None);
             }
         }
-        let (_, log, account) = account::of_store(&self.inner.path, store).await?;
+        let (_, log, account) = account::of_store(&self.inner.path, store, self.inner.name.as_deref()).await?;
         let is_sound = account.faults.is_empty();
-        Ok(is_sound.then(|| LogWitness { at: log.head(), open: false, loose: account.loose, accepted: None }))
+        Ok(is_sound.then(|| LogWitness {
+            at: self.inner.named(log.head()),
+            open: false,
+            loose: account.loose,
+            accepted: None,
+        }))
     }
 }
 
@@ -120,6 +138,11 @@ impl FileInner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A place of the file as the journal tells of it.
+    fn named(&self, place: LogPlace) -> LogPlace {
+        LogPlace { file: self.name.clone(), ..place }
+    }
+
     fn write(&self, deed: Deed) -> Result<LogPlace, StoreError> {
         let places = self.write_all(vec![(self.clock.now(), deed)])?;
         places.into_iter().next().ok_or_else(|| StoreError::Write("the action log: no line was given".to_owned()))
@@ -135,7 +158,7 @@ impl FileInner {
             let (line, tip) = next.next(deed, at, &self.host)?;
             text.push_str(&line);
             text.push('\n');
-            places.push(tip.place());
+            places.push(self.named(tip.place()));
             next = tip;
         }
         if places.is_empty() {
@@ -170,7 +193,7 @@ impl FileInner {
             bytes += n as u64;
         }
         let accepted = Some(AcceptedFile { bytes, sha256: hex(&hash.finalize()) });
-        Ok(Some(LogWitness { at: state.tip.place(), open: true, loose: Vec::new(), accepted }))
+        Ok(Some(LogWitness { at: self.named(state.tip.place()), open: true, loose: Vec::new(), accepted }))
     }
 }
 
@@ -193,7 +216,12 @@ impl ActionLog for FileLog {
         let state = self.inner.lock();
         // What was found wrong stays found until a person accepts it: no witness hides it from the next opening.
         let begins = !state.is_begun && state.faults.is_empty();
-        begins.then(|| LogWitness { at: state.tip.place(), open: true, loose: Vec::new(), accepted: None })
+        begins.then(|| LogWitness {
+            at: self.inner.named(state.tip.place()),
+            open: true,
+            loose: Vec::new(),
+            accepted: None,
+        })
     }
 
     fn acceptable(&self) -> Result<Option<LogWitness>, StoreError> {

@@ -73,7 +73,7 @@ impl Tip {
 
     /// Where the newest line stands.
     pub fn place(&self) -> LogPlace {
-        LogPlace { seq: self.seq, hash: self.hash.clone() }
+        LogPlace::new(self.seq, self.hash.clone())
     }
 }
 

@@ -119,11 +119,21 @@ pub const WITNESS: &[u8] = b"log";
 pub const ACCEPTED: &[u8] = b"log+";
 
 fn witnessed<K: Kv + ?Sized>(s: &mut WriteBatch<'_, K>, witness: &LogWitness, seq: u64) -> Result<(), StoreError> {
-    s.put(Key::new(key::META).raw(WITNESS).done(), &(seq, witness))?;
+    let file = witness.at.file.as_deref();
+    s.put(witness_key(WITNESS, file), &(seq, witness))?;
     if witness.accepted.is_some() {
-        s.put(Key::new(key::META).raw(ACCEPTED).done(), &(seq, witness))?;
+        s.put(witness_key(ACCEPTED, file), &(seq, witness))?;
     }
     Ok(())
+}
+
+/// Where a witness of a file is kept; of several machines each has a file of its own.
+pub fn witness_key(name: &[u8], file: Option<&str>) -> Vec<u8> {
+    let key = Key::new(key::META).raw(name);
+    match file {
+        Some(file) => key.raw(b"/").raw(file.as_bytes()).done(),
+        None => key.done(),
+    }
 }
 
 /// Name in [`key::META`] of the first fact that is not understood.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Index;
 use super::entries::{bill_key, cured_key, dict_key, known_key, live_key, made_key, number_key, plan_key};
-use super::fold::{ACCEPTED, LATER, WITNESS};
+use super::fold::{ACCEPTED, LATER, WITNESS, witness_key};
 use super::key::{self, Dict, DictNo, Key, RunNo, read_fid, u16_at, u32_at, u64_at};
 use super::kv::{Kv, Walk};
 use super::names::{OPERATIONS, family_text, operation_of};
@@ -401,8 +401,8 @@ impl<K: Kv> Index<K> {
     }
 
     /// The newest witness of the action log's file, and the newest one by which a person accepted it, with their places.
-    pub fn log_witnesses(&self) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
-        let at = |name: &[u8]| self.value::<(Seq, LogWitness)>(&Key::new(key::META).raw(name).done());
+    pub fn log_witnesses(&self, file: Option<&str>) -> Result<Vec<(Seq, LogWitness)>, StoreError> {
+        let at = |name: &[u8]| self.value::<(Seq, LogWitness)>(&witness_key(name, file));
         let mut found: Vec<(Seq, LogWitness)> = at(ACCEPTED)?.into_iter().chain(at(WITNESS)?).collect();
         found.dedup();
         Ok(found)

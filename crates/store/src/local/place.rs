@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeZone;
+use ulid::Ulid;
 
 use super::disk::{Disk, Op, RealDisk};
 use crate::file::{self, create};
@@ -29,6 +30,8 @@ const SMALL: u64 = 4096;
 
 /// Names where the facts of a directory went on.
 const MOVED: &str = "MOVED";
+/// Names the directory itself, where several machines share a store.
+const NAME: &str = "name";
 
 /// Paths of a data directory.
 #[derive(Clone, Debug)]
@@ -179,6 +182,27 @@ impl Place {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.refused(MOVED, &e)),
         }
+    }
+
+    /// A name of this directory that no other one has, made when it is first asked for: several machines that share a store each
+    /// have a directory.
+    pub fn name(&self) -> Result<String, StoreError> {
+        let path = self.dir.join(NAME);
+        match file::read_text(&path, SMALL) {
+            Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(self.refused(NAME, &e)),
+        }
+        let name = Ulid::generate().to_string();
+        let opened = file::ours(OpenOptions::new().write(true).create(true).truncate(true), &path);
+        let written = opened.and_then(|mut file| {
+            file.write_all(format!("{name}\n").as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|e| self.refused(NAME, &e))?;
+        sync_dir(&self.dir)?;
+        Ok(name)
     }
 
     /// Notes durably where the facts go on.

@@ -186,6 +186,8 @@ pub enum Reason {
     EngineEnds {},
     /// Another machine writes to the store, and this engine only looks.
     WritesElsewhere { host: String },
+    /// The run is in another machine's hands; none: which is not known, or one takes it over in a moment.
+    RunElsewhere { run: RunId, host: Option<String> },
     /// The plan cannot be used: what the reader of plans says.
     PlanProblem {
         said: String,

@@ -142,6 +142,8 @@ fn of_a_run() -> Vec<Reason> {
         Reason::PaceBeyond { per_minute: 600_000, concurrency: 1000 },
         Reason::EngineEnds {},
         Reason::WritesElsewhere { host: "bastion1".into() },
+        Reason::RunElsewhere { run: run(), host: Some("bastion1".into()) },
+        Reason::RunElsewhere { run: run(), host: None },
     ]
 }
 

@@ -279,6 +279,12 @@ sentences! { |label|
     R::WritesElsewhere { host } =>
         format!("{host} writes to this store, and here is only looked: give the order there, or end its engine first (`skydeck serve --end`)"),
         format!("{host} 正在写入该存储，此处只能查看：请在该主机上执行，或先结束其引擎（`skydeck serve --end`）");
+    R::RunElsewhere { run, host: None } =>
+        format!("run {run} is in another machine's hands, or about to be: look at it, and give the order again"),
+        format!("运行 {run} 在其他主机手中，或即将被接手：请查看后再试");
+    R::RunElsewhere { run, host: Some(host) } =>
+        format!("run {run} is in the hands of {host}: give the order there"),
+        format!("运行 {run} 由 {host} 执行：请在该主机上操作");
 
     // What a plan lacks.
     R::PlanProblem { said, zh } =>

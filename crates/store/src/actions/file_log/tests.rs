@@ -289,7 +289,7 @@ fn no_place_that_the_journal_tells_of_is_given_again_whatever_became_of_the_file
     let whole = std::fs::read_to_string(&path).unwrap();
     let first = format!("{}\n", whole.lines().next().unwrap());
     let closed = LogWitness { loose: vec![1, 2, 3], ..witness(3, &at[3].hash) };
-    let other = LogWitness { at: LogPlace { seq: 3, hash: "ff".into() }, ..closed.clone() };
+    let other = LogWitness { at: LogPlace::new(3, "ff".into()), ..closed.clone() };
     for (name, text, told, prev, begins) in [
         ("cut", Some(first.as_str()), &closed, &at[3], format!("{first}{{")),
         ("emptied", Some(""), &closed, &at[3], "{".to_owned()),
@@ -355,6 +355,6 @@ fn a_line_that_could_not_be_written_is_said_and_takes_no_place() {
 }
 
 fn witness(seq: u64, hash: &str) -> LogWitness {
-    let at = LogPlace { seq, hash: hash.into() };
+    let at = LogPlace::new(seq, hash.into());
     LogWitness { at, open: false, loose: Vec::new(), accepted: None }
 }

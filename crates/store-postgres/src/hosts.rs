@@ -1,0 +1,246 @@
+//! One of several machines that write: its signs of life, and the runs that others left.
+//!
+//! Invariant: for how long this machine counts is reckoned from before a sign of life was sent, by a clock that goes on while the
+//! machine sleeps; for the others only the database's clock counts.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustix::time::{ClockId, clock_gettime};
+use skydeck_core::domain::ids::{RunId, Seq};
+use skydeck_store::StoreError;
+use skydeck_store::hosts::{Host, Hosts};
+use tokio::sync::watch;
+
+use crate::fault::{PgFault, said};
+use crate::io::{Inner, Io, Value};
+use crate::pen::Pen;
+use crate::tables::column;
+
+/// Kept from a lease for what is on its way when it is looked at.
+const LAG: Duration = Duration::from_secs(2);
+
+/// Time since the machine started, sleep included.
+fn boot_time() -> Duration {
+    let now = clock_gettime(ClockId::Boottime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or_default())
+}
+
+/// When this machine was heard of last, in milliseconds of [`boot_time`].
+#[derive(Default)]
+pub(crate) struct Heard(AtomicU64);
+
+impl Heard {
+    fn at(&self, when: Duration) {
+        self.0.store(u64::try_from(when.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    fn counts_for(&self, lease: Duration) -> Duration {
+        let until = Duration::from_millis(self.0.load(Ordering::SeqCst)) + lease.saturating_sub(LAG.min(lease / 4));
+        until.saturating_sub(boot_time())
+    }
+}
+
+/// What whoever gives signs of life shares with those who rest on them.
+#[derive(Clone, Default)]
+pub(crate) struct Signs {
+    /// When this machine was heard of.
+    pub heard: Arc<Heard>,
+    /// It does not count any more: others may have its runs.
+    pub lost: Arc<AtomicBool>,
+    /// It leaves, or has left.
+    pub left: Arc<AtomicBool>,
+}
+
+fn secs(lease: Duration) -> i32 {
+    i32::try_from(lease.as_secs().max(1)).unwrap_or(i32::MAX)
+}
+
+/// Joins those that write; `Err(Taken)`: one machine writes alone.
+pub(crate) async fn join(inner: Arc<Inner>, boot: String, heard: Arc<Heard>) -> Result<Pen, PgFault> {
+    let before = boot_time();
+    let (name, lease) = (inner.settings.host.clone(), secs(inner.settings.lease));
+    let values: Vec<Value> =
+        vec![Box::new(name), Box::new(boot), Box::new(env!("CARGO_PKG_VERSION").to_owned()), Box::new(lease)];
+    let rows = inner.rows("select host, fence, seq from skydeck.join_v1($1, $2, $3, $4)", &values).await?;
+    let Some(row) = rows.first() else { return Err(crate::pen::holder(&inner).await?) };
+    let odd = |e: StoreError| PgFault::Said(e.to_string());
+    let (host, fence, seq): (i32, i64, i64) =
+        (column(row, 0).map_err(odd)?, column(row, 1).map_err(odd)?, column(row, 2).map_err(odd)?);
+    heard.at(before);
+    Ok(Pen { host: Some(host), fence, seq })
+}
+
+/// Gives signs of life until the machine leaves, or is told that it does not count any more.
+pub(crate) async fn stay(inner: Arc<Inner>, pen: Pen, signs: Signs) {
+    let Signs { heard, lost, left } = signs;
+    let (lease, host) = (inner.settings.lease, pen.host.unwrap_or_default());
+    loop {
+        tokio::time::sleep(lease / 3).await;
+        if left.load(Ordering::SeqCst) {
+            return;
+        }
+        let before = boot_time();
+        let values: Vec<Value> = vec![Box::new(host), Box::new(pen.fence), Box::new(secs(lease))];
+        match inner.rows("select skydeck.stay_v1($1, $2, $3)", &values).await {
+            Ok(rows) if rows.first().is_some_and(|row| column(row, 0).unwrap_or(false)) => heard.at(before),
+            Ok(_) => {
+                lost.store(true, Ordering::SeqCst);
+                heard.at(Duration::ZERO);
+                tracing::error!(host, "this machine does not count any more in the store");
+                return;
+            }
+            Err(fault) => tracing::warn!(%fault, "the store's database does not answer a sign of life"),
+        }
+    }
+}
+
+/// Leaves in order: nobody has to wait for the end of the lease.
+pub(crate) async fn part(inner: Arc<Inner>, host: i32) -> Result<(), PgFault> {
+    inner.rows("select skydeck.part_v1($1)", &[Box::new(host) as Value]).await.map(drop)
+}
+
+/// A machine that was silent at a look: until when it was to be heard of, and when that was seen first.
+type Silent = (i64, Duration);
+
+/// The machines of a store, as one of them sees them.
+pub(crate) struct Members {
+    pub io: Arc<Io>,
+    pub host: i32,
+    pub lease: Duration,
+    pub heard: Arc<Heard>,
+    silent: Mutex<HashMap<i32, Silent>>,
+}
+
+/// An open run in other hands: its id, its machine, until when that is to be heard of (microseconds), whether it is silent.
+struct Left {
+    run: String,
+    holder: Option<i32>,
+    until: Option<i64>,
+    is_over: bool,
+    has_gone: bool,
+}
+
+impl Members {
+    pub fn new(io: Arc<Io>, host: i32, lease: Duration, heard: Arc<Heard>) -> Self {
+        Self { io, host, lease, heard, silent: Mutex::default() }
+    }
+
+    async fn ask(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        Ok(self.io.ask(move |inner| async move { inner.rows(sql, &values).await }).await?)
+    }
+
+    async fn left(&self) -> Result<Vec<Left>, StoreError> {
+        let sql = "select r.id, r.holder, (extract(epoch from h.until) * 1000000)::int8, coalesce(h.until < clock_timestamp(), false), \
+                   h.gone is not null from skydeck.run r left join skydeck.host h on h.no = r.holder \
+                   where r.closed is null and r.holder is distinct from $1 order by r.no";
+        let rows = self.ask(sql, vec![Box::new(self.host)]).await?;
+        let left = |row: &tokio_postgres::Row| {
+            Ok(Left {
+                run: column(row, 0)?,
+                holder: column(row, 1)?,
+                until: column(row, 2)?,
+                is_over: column(row, 3)?,
+                has_gone: column(row, 4)?,
+            })
+        };
+        rows.iter().map(left).collect()
+    }
+
+    /// Whether what a machine left may be taken now: it has gone, or was silent before, a lease ago, and was not heard of since.
+    fn may_take(&self, left: &Left, now: Duration) -> bool {
+        let (Some(holder), false) = (left.holder, left.has_gone) else { return true };
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = left.until.filter(|_| left.is_over) else {
+            silent.remove(&holder);
+            return false;
+        };
+        let first = silent.entry(holder).or_insert((until, now));
+        if first.0 != until {
+            *first = (until, now);
+        }
+        now.saturating_sub(first.1) >= self.lease
+    }
+
+    async fn take(&self, left: &Left) -> Result<bool, StoreError> {
+        let sql = "select skydeck.take_run_v1($1, $2, $3, $4)";
+        let until = left.until.unwrap_or_default();
+        let values: Vec<Value> =
+            vec![Box::new(self.host), Box::new(left.run.clone()), Box::new(left.holder), Box::new(until)];
+        let rows = self.ask(sql, values).await?;
+        rows.first().map_or(Ok(false), |row| column(row, 0))
+    }
+}
+
+fn run_id(text: &str) -> Result<RunId, StoreError> {
+    text.parse().map(RunId).map_err(|_| StoreError::Damaged(format!("`{text}` is no run's id")))
+}
+
+#[async_trait]
+impl Hosts for Members {
+    fn may_send_for(&self) -> Duration {
+        self.heard.counts_for(self.lease)
+    }
+
+    fn looks_every(&self) -> Duration {
+        self.lease / 3
+    }
+
+    fn follow(&self) -> watch::Receiver<Seq> {
+        let (told, seen) = watch::channel(Seq(0));
+        self.io.begin(move |inner| crate::feed::follow(inner, told));
+        seen
+    }
+
+    async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
+        let sql = "select r.id, coalesce(h.name, '') from skydeck.run r left join skydeck.host h on h.no = r.holder and h.gone is null \
+                   where r.closed is null and r.holder is distinct from $1 order by r.no";
+        let rows = self.ask(sql, vec![Box::new(self.host)]).await?;
+        rows.iter().map(|row| Ok((run_id(&column::<String>(row, 0)?)?, said(&column::<String>(row, 1)?)))).collect()
+    }
+
+    async fn take_over(&self) -> Result<Vec<RunId>, StoreError> {
+        let (left, now) = match self.left().await {
+            Ok(left) => (left, boot_time()),
+            Err(error) => {
+                // A look that was not answered proves nothing of the machines, and they cannot be heard of either.
+                self.silent.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return Err(error);
+            }
+        };
+        let mut taken = Vec::new();
+        for left in left.iter().filter(|left| self.may_take(left, now)) {
+            if self.take(left).await? {
+                taken.push(run_id(&left.run)?);
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn list(&self) -> Result<Vec<Host>, StoreError> {
+        list(&self.io, Some(self.host)).await
+    }
+}
+
+/// The machines that count, and those that still have runs. `here`: this one.
+pub(crate) async fn list(io: &Io, here: Option<i32>) -> Result<Vec<Host>, StoreError> {
+    let sql = "select h.no, h.name, h.version, extract(epoch from clock_timestamp() - h.until)::int8, \
+               (select count(*) from skydeck.run r where r.holder = h.no and r.closed is null) from skydeck.host h \
+               where h.gone is null or exists (select from skydeck.run r where r.holder = h.no and r.closed is null) order by h.no";
+    let rows = io.ask(move |inner| async move { inner.rows(sql, &[]).await }).await?;
+    let host = |row: &tokio_postgres::Row| {
+        let (no, runs): (i32, i64) = (column(row, 0)?, column(row, 4)?);
+        Ok(Host {
+            no,
+            name: said(&column::<String>(row, 1)?),
+            version: said(&column::<String>(row, 2)?),
+            silent_secs: column(row, 3)?,
+            runs: runs.unsigned_abs(),
+            is_here: here == Some(no),
+        })
+    };
+    rows.iter().map(host).collect()
+}

@@ -1,0 +1,248 @@
+//! Several machines that write to one store at once: each place is given once, a run is in one machine's hands, and what a machine
+//! leaves is taken by one other, no earlier than it stops sending.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+
+mod kit;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kit::Server;
+use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::Seq;
+use skydeck_core::domain::step::Step;
+use skydeck_store::hosts::Hosts;
+use skydeck_store::{AppendError, Batch, Reads, Store, StoreError};
+use skydeck_store_postgres::check::{Finding, Grade, check};
+use skydeck_store_postgres::{PgStore, Settings, Turn};
+use skydeck_store_testkit::block;
+use skydeck_store_testkit::facts::{TestClock, action, audited, begun, closed, key, run_id, settled, tried};
+
+const LEASE: Duration = Duration::from_secs(1);
+
+fn settings(server: &Server, database: &str, host: &str) -> Settings {
+    Settings { host: host.into(), lease: LEASE, ..server.settings(database, "skydeck_host") }
+}
+
+fn join(server: &Server, database: &str, host: &str) -> PgStore {
+    match PgStore::join(settings(server, database, host), TestClock::new()).unwrap() {
+        Turn::Ours(store) => store,
+        Turn::Theirs(fault) => panic!("{fault}"),
+    }
+}
+
+fn hosts(store: &PgStore) -> &dyn Hosts {
+    Store::hosts(store).unwrap()
+}
+
+/// Looks until something was taken; how long that took.
+fn take_over(store: &PgStore) -> (Vec<skydeck_core::domain::ids::RunId>, Duration) {
+    let since = Instant::now();
+    loop {
+        let taken = block(hosts(store).take_over()).unwrap();
+        if !taken.is_empty() || since.elapsed() > LEASE * 10 {
+            return (taken, since.elapsed());
+        }
+        std::thread::sleep(LEASE / 10);
+    }
+}
+
+fn worst(found: &[Finding]) -> Grade {
+    found.iter().map(|finding| finding.grade).max().unwrap()
+}
+
+/// A machine that gives no sign of life any more, as one that stands still.
+fn silence(server: &Server, database: &str, host: &str) {
+    server.sql(database, &format!("create or replace function skydeck.stay_v1(p_host int4, p_fence int8, p_lease int4) returns boolean \
+        language plpgsql security definer set search_path = skydeck, pg_temp as $$ begin \
+          if (select name from host where no = p_host) = '{host}' then perform pg_sleep(60); end if; \
+          update host set until = clock_timestamp() + make_interval(secs => p_lease) where no = p_host and gone is null; \
+          return found; end $$"));
+}
+
+#[test]
+fn machines_that_write_at_once_get_every_place_once_and_lose_nothing() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (writers, each) = (4_u64, 60_u64);
+    let stores: Vec<Arc<PgStore>> =
+        (0..writers).map(|n| Arc::new(join(&server, &database, &format!("bastion{n}")))).collect();
+    let work = |(n, store): (u64, Arc<PgStore>)| {
+        std::thread::spawn(move || {
+            let run = n + 1;
+            let fids: Vec<u64> = (1..=each).map(|fid| run * 1000 + fid).collect();
+            block(store.append(begun(run, &format!("p{run}"), &fids).into())).unwrap();
+            for fid in fids {
+                let batch =
+                    Batch::new(vec![tried(run, fid, Step::Audit, 1), settled(run, fid, Slot::Waiting, audited())]);
+                while let Err(error) = block(store.append(batch.clone())) {
+                    assert!(matches!(error, AppendError::Away(_)), "{error:?}");
+                }
+            }
+        })
+    };
+    let threads: Vec<_> = (0..).zip(stores.iter().cloned()).map(work).collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let facts = block(stores[0].facts_after(Seq(0), usize::MAX)).unwrap();
+    assert_eq!(facts.len() as u64, writers * (4 + 2 * each));
+    for store in &stores {
+        let rows = block(store.snapshot(10)).unwrap().runs;
+        assert_eq!(rows.len() as u64, writers);
+        assert!(rows.iter().all(|row| row.tally.closes() && row.tally.audited == each), "{rows:?}");
+    }
+    let found = check(&server.settings(&database, "skydeck_host"), None);
+    assert!(worst(&found) <= Grade::Look, "{found:?}");
+}
+
+#[test]
+fn two_that_decide_on_one_record_at_once_do_not_both_begin_a_call() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1]).into())).unwrap();
+    let opened = block(two.append(begun(2, "q", &[1]).into())).unwrap();
+    let known = opened.facts.iter().map(|fact| fact.seq).nth(1).unwrap();
+    let of = |run| Batch::new(vec![tried(run, 1, Step::Audit, 1)]).if_unmoved(vec![(key(1).record, known)]);
+    block(one.append(of(1))).unwrap();
+    let second = block(two.append(of(2)));
+    assert!(matches!(second, Err(AppendError::Moved(_))), "{second:?}");
+}
+
+#[test]
+fn a_plan_has_one_open_run_whichever_machine_opened_it() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1]).into())).unwrap();
+    let second = block(two.append(begun(2, "p", &[2]).into()));
+    assert_eq!(second.unwrap_err(), AppendError::Fenced(vec![run_id(1)]));
+    block(one.append(vec![settled(1, 1, Slot::Waiting, audited()), closed(1)].into())).unwrap();
+    block(two.append(begun(2, "p", &[2]).into())).unwrap();
+}
+
+#[test]
+fn a_run_is_gone_on_with_by_the_machine_that_has_it_and_by_no_other() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1, 2]).into())).unwrap();
+    let of_one = || vec![tried(1, 1, Step::Audit, 1)];
+    let refused = block(two.append(of_one().into()));
+    assert_eq!(refused.unwrap_err(), AppendError::Fenced(vec![run_id(1)]));
+    assert_eq!(block(two.last_seq()).unwrap(), Seq(4), "nothing of it was stored");
+    // What is not about the run's bills may be said by anybody.
+    block(two.append(vec![action("looked")].into())).unwrap();
+    assert_eq!(block(hosts(&two).elsewhere()).unwrap(), [(run_id(1), "bastion1".to_owned())]);
+    assert_eq!(block(hosts(&one).elsewhere()).unwrap(), []);
+    assert_eq!(block(hosts(&two).take_over()).unwrap(), [], "its machine is heard of");
+    let list = block(hosts(&two).list()).unwrap();
+    let names: Vec<_> = list.iter().map(|host| (host.name.as_str(), host.runs, host.is_here)).collect();
+    assert_eq!(names, [("bastion1", 1, false), ("bastion2", 0, true)]);
+    block(one.append(of_one().into())).unwrap();
+    // It leaves in order: nobody waits.
+    one.close();
+    assert_eq!(block(hosts(&two).take_over()).unwrap(), [run_id(1)]);
+    block(two.append(vec![settled(1, 1, Slot::Waiting, audited())].into())).unwrap();
+    let after = block(one.append(vec![tried(1, 2, Step::Audit, 1)].into()));
+    assert!(matches!(after, Err(AppendError::Write(_))), "{after:?}");
+}
+
+#[test]
+fn what_a_silent_machine_has_is_taken_by_one_other_and_not_before_it_stops_sending() {
+    let Some(server) = Server::own() else { return };
+    let database = server.database();
+    let (one, two, three) = (
+        join(&server, &database, "bastion1"),
+        join(&server, &database, "bastion2"),
+        join(&server, &database, "bastion3"),
+    );
+    block(one.append(begun(1, "p", &[1, 2]).into())).unwrap();
+    assert!(hosts(&one).may_send_for() > Duration::ZERO);
+    silence(&server, &database, "bastion1");
+    let since = Instant::now();
+    let mut sent_last = Duration::ZERO;
+    let (mut taken, mut by) = (Vec::new(), Vec::new());
+    while taken.is_empty() && since.elapsed() < LEASE * 10 {
+        if hosts(&one).may_send_for() > Duration::ZERO {
+            sent_last = since.elapsed();
+        }
+        for (name, store) in [("bastion2", &two), ("bastion3", &three)] {
+            let runs = block(hosts(store).take_over()).unwrap();
+            if !runs.is_empty() {
+                by.push(name);
+            }
+            taken.extend(runs);
+        }
+        std::thread::sleep(LEASE / 20);
+    }
+    assert_eq!((taken, by.len()), (vec![run_id(1)], 1), "{by:?}");
+    let after = since.elapsed();
+    assert!(
+        sent_last < after && hosts(&one).may_send_for().is_zero(),
+        "sent until {sent_last:?}, taken after {after:?}"
+    );
+    assert!(after >= LEASE, "taken after {after:?}");
+    let (mine, other) = if by[0] == "bastion2" { (&two, &three) } else { (&three, &two) };
+    // The one it was taken from stores nothing of it, however late; nor does the one that came too late.
+    for store in [&one, other] {
+        let refused = block(store.append(vec![tried(1, 1, Step::Audit, 1)].into()));
+        assert_eq!(refused.unwrap_err(), AppendError::Fenced(vec![run_id(1)]));
+    }
+    block(mine.append(vec![Event::RunInterrupted { run: run_id(1) }].into())).unwrap();
+}
+
+#[test]
+fn after_an_outage_of_the_database_the_machines_come_back_and_nobody_takes_their_runs() {
+    let Some(server) = Server::own() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1, 2]).into())).unwrap();
+    server.kill();
+    std::thread::sleep(LEASE * 3);
+    assert!(hosts(&one).may_send_for().is_zero(), "whoever is not heard of does not send");
+    server.up();
+    let since = Instant::now();
+    while since.elapsed() < LEASE * 4 {
+        // The database may still be on its way up.
+        assert_eq!(block(hosts(&two).take_over()).unwrap_or_default(), []);
+        std::thread::sleep(LEASE / 10);
+    }
+    assert!(hosts(&one).may_send_for() > Duration::ZERO);
+    block(one.append(vec![tried(1, 1, Step::Audit, 1)].into())).unwrap();
+}
+
+#[test]
+fn one_that_writes_alone_and_those_that_write_together_keep_each_other_out() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let alone = || PgStore::open(settings(&server, &database, "alone"), TestClock::new());
+    let together = join(&server, &database, "bastion1");
+    let error = alone().err().unwrap();
+    assert!(matches!(&error, StoreError::Taken { host, .. } if host == "bastion1"), "{error}");
+    drop(together);
+    let single = alone().unwrap();
+    block(single.append(begun(1, "p", &[1]).into())).unwrap();
+    let theirs = PgStore::join(settings(&server, &database, "bastion2"), TestClock::new()).unwrap();
+    assert!(matches!(theirs, Turn::Theirs(_)));
+    drop(single);
+    // What the one had alone is nobody's, and is taken at once.
+    let again = join(&server, &database, "bastion2");
+    assert_eq!(take_over(&again).0, [run_id(1)]);
+    block(again.append(vec![tried(1, 1, Step::Audit, 1)].into())).unwrap();
+}
+
+#[test]
+fn a_machine_that_was_shown_out_stores_nothing_more() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1, 2]).into())).unwrap();
+    let no = block(hosts(&one).list()).unwrap().iter().find(|host| host.is_here).unwrap().no;
+    server.sql(&database, &format!("select skydeck.evict_v1({no})"));
+    let refused = block(one.append(vec![action("x")].into()));
+    assert!(matches!(refused, Err(AppendError::Write(_))), "{refused:?}");
+    assert_eq!(take_over(&two).0, [run_id(1)]);
+}

@@ -1,0 +1,167 @@
+//! Several machines that write to one store in a database, as processes: what one of them leaves when it is killed, another one
+//! takes over; two that order the same at once get one run; each bill is called once, as the simulator's own record says.
+
+#![cfg(feature = "postgres")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+#[path = "../crates/store-postgres/tests/kit/mod.rs"]
+mod kit;
+#[path = "support/place.rs"]
+mod place;
+#[path = "support/pty.rs"]
+mod pty;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use kit::Server;
+use place::{PROGRAM, Place, until};
+
+const PLAN: &str = "sal_outstock_audit";
+const LEASE: Duration = Duration::from_secs(1);
+
+/// A machine: a configuration that differs by its name alone, a data directory and an engine of its own.
+struct Host<'a> {
+    place: &'a Place,
+    name: &'static str,
+    engine: Option<Child>,
+}
+
+/// An ERP with some bills, and a store in a database.
+fn place(server: &Server, bills: usize) -> Place {
+    let url = format!("host={} user=skydeck_host dbname={}", server.dir().display(), server.database());
+    let store =
+        format!("[store]\nurl = \"{url}\"\nwriters = \"several\"\nlease = \"{}s\"\nhost = \"NAME\"\n", LEASE.as_secs());
+    Place::with(bills, "", &store)
+}
+
+impl<'a> Host<'a> {
+    fn new(place: &'a Place, name: &'static str) -> Self {
+        let config = std::fs::read_to_string(place.dir.path().join("config.toml")).unwrap();
+        let host = Self { place, name, engine: None };
+        std::fs::write(host.config(), config.replace("NAME", name)).unwrap();
+        host
+    }
+
+    /// The same, with its engine at work.
+    fn serves(place: &'a Place, name: &'static str) -> Self {
+        let mut host = Self::new(place, name);
+        host.start();
+        host
+    }
+
+    fn start(&mut self) {
+        let mut serve = self.command(&["serve"]);
+        let engine = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let held = format!("pid {}", engine.id());
+        self.engine = Some(engine);
+        let (lock, socket) = (self.data().join("owner.lock"), self.data().join("owner.sock"));
+        until("the engine holds the directory, and answers", || {
+            std::fs::read_to_string(&lock).is_ok_and(|text| text.contains(&held)) && socket.exists()
+        });
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.dir.path().join(self.name)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.place.dir.path().join(format!("{}.toml", self.name))
+    }
+
+    fn command(&self, verb: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(verb).arg("--config").arg(self.config()).arg("--data").arg(self.data());
+        command.args(["--lang", "en"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn verb(&self, verb: &[&str]) -> Output {
+        self.command(verb).output().unwrap()
+    }
+
+    fn kill(&mut self) {
+        let mut engine = self.engine.take().unwrap();
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+    }
+
+    /// The newest run.
+    fn run(&self) -> serde_json::Value {
+        let out = self.verb(&["history", "--json"]);
+        let text = String::from_utf8(out.stdout).unwrap();
+        let line = text.lines().next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+        serde_json::from_str(line).unwrap()
+    }
+}
+
+impl Drop for Host<'_> {
+    fn drop(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            let _ = engine.kill();
+            let _ = engine.wait();
+        }
+    }
+}
+
+fn said(out: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+#[test]
+fn what_a_killed_machine_was_at_is_taken_over_settled_and_gone_on_with_by_another() {
+    let Some(server) = Server::own() else { return };
+    let place = place(&server, 400);
+    let (mut one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    let mut run = one.command(&["run", PLAN, "--yes"]).spawn().unwrap();
+    until("some bills are audited", || place.audits().len() >= 5);
+    // Meanwhile it is the first one's.
+    let id = two.run()["run"].as_str().unwrap().to_owned();
+    let refused = two.verb(&["cancel", &id]);
+    assert!(!refused.status.success() && said(&refused).contains("bastion1"), "{}", said(&refused));
+    one.kill();
+    let since = Instant::now();
+    let _ = run.wait();
+    until("it was taken over", || two.run()["state"] != "working");
+    let after = since.elapsed();
+    eprintln!("taken over after {after:?}");
+    assert!(after >= LEASE, "no earlier than it may have stopped sending: {after:?}");
+    until("what was in flight is settled", || two.run()["unknown"] == 0);
+    let resumed = two.verb(&["resume", &id, "--json"]);
+    place::ended_as_it_says(&resumed);
+    let audits = place.audits();
+    assert!(audits.values().all(|n| *n == 1), "audited twice: {audits:?}");
+    let last = two.run();
+    assert_eq!((&last["audited"], &last["sum_closes"]), (&audits.len().into(), &true.into()), "{last}");
+    // It comes back as another one, and goes on with nothing.
+    one.start();
+    assert_eq!(one.run(), last);
+    let hosts = two.verb(&["store", "hosts"]);
+    assert!(said(&hosts).contains("bastion1") && said(&hosts).contains("bastion2"), "{}", said(&hosts));
+}
+
+#[test]
+fn two_machines_that_order_the_same_at_once_get_one_run() {
+    let Some(server) = Server::own() else { return };
+    let place = place(&server, 12);
+    let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    for round in 0..10 {
+        let runs: Vec<Child> =
+            [&one, &two].map(|host| host.command(&["run", PLAN, "--sweep", "--yes", "--json"]).spawn().unwrap()).into();
+        let out: Vec<Output> = runs.into_iter().map(|run| run.wait_with_output().unwrap()).collect();
+        let whole = out.iter().filter(|out| said(out).contains("\"sum_closes\"")).count();
+        assert!(whole >= 1, "round {round}: {}\n{}", said(&out[0]), said(&out[1]));
+        let audits = place.audits();
+        assert!(audits.values().all(|n| *n == 1), "round {round}: audited twice: {audits:?}");
+    }
+    // What both say of the past is the same.
+    assert_eq!(said(&one.verb(&["history", "--json"])), said(&two.verb(&["history", "--json"])));
+}
