@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use kit::Server;
 use place::{PROGRAM, Place, until};
+use rustix::process::{Pid, Signal, kill_process};
 
 const PLAN: &str = "sal_outstock_audit";
 const LEASE: Duration = Duration::from_secs(1);
@@ -88,6 +89,11 @@ impl<'a> Host<'a> {
         self.command(verb).output().unwrap()
     }
 
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.engine.as_ref().unwrap().id()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+
     fn kill(&mut self) {
         let mut engine = self.engine.take().unwrap();
         engine.kill().unwrap();
@@ -106,6 +112,7 @@ impl<'a> Host<'a> {
 impl Drop for Host<'_> {
     fn drop(&mut self) {
         if let Some(engine) = &mut self.engine {
+            // One that stands still ends, too.
             let _ = engine.kill();
             let _ = engine.wait();
         }
@@ -146,6 +153,34 @@ fn what_a_killed_machine_was_at_is_taken_over_settled_and_gone_on_with_by_anothe
     assert_eq!(one.run(), last);
     let hosts = two.verb(&["store", "hosts"]);
     assert!(said(&hosts).contains("bastion1") && said(&hosts).contains("bastion2"), "{}", said(&hosts));
+}
+
+#[test]
+fn a_machine_that_stood_still_and_wakes_sends_nothing_more_of_what_was_taken() {
+    let Some(server) = Server::own() else { return };
+    let place = place(&server, 300);
+    let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    let mut run = one.command(&["run", PLAN, "--yes"]).spawn().unwrap();
+    until("some bills are audited", || place.audits().len() >= 5);
+    let id = two.run()["run"].as_str().unwrap().to_owned();
+    one.signal(Signal::STOP);
+    until("it was taken over", || two.run()["state"] != "working");
+    until("what was in flight is settled", || two.run()["unknown"] == 0);
+    let resumed = two.command(&["resume", &id, "--json"]).spawn().unwrap();
+    until("the other one is at it", || place.audits().len() >= 20);
+    // It wakes in the middle of that: what it was about to say, and to call, is over.
+    one.signal(Signal::CONT);
+    place::ended_as_it_says(&resumed.wait_with_output().unwrap());
+    let _ = run.wait();
+    let audits = place.audits();
+    assert!(audits.values().all(|n| *n == 1), "audited twice: {audits:?}");
+    let calls = place.calls();
+    assert!(calls.values().all(|n| *n <= 2), "called again: {calls:?}");
+    let last = two.run();
+    assert_eq!((&last["audited"], &last["sum_closes"]), (&audits.len().into(), &true.into()), "{last}");
+    // Awake, it counts again, and works on what is ordered there.
+    place::ended_as_it_says(&one.verb(&["run", PLAN, "--sweep", "--yes", "--json"]));
+    assert!(place.audits().values().all(|n| *n == 1));
 }
 
 #[test]

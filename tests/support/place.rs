@@ -128,6 +128,17 @@ impl Place {
         })
     }
 
+    /// How often each bill was asked to be audited, whatever came of it.
+    pub fn calls(&self) -> BTreeMap<String, u32> {
+        self.sim.as_ref().unwrap().with_world(|world| {
+            let mut calls = BTreeMap::new();
+            for line in world.record().after(0, usize::MAX).iter().filter(|line| line.verb == "Audit") {
+                *calls.entry(line.id.to_string()).or_default() += 1;
+            }
+            calls
+        })
+    }
+
     /// What the newest run says of itself.
     pub fn run(&self) -> serde_json::Value {
         let out = self.verb(&["history", "--json"]);
