@@ -25,7 +25,7 @@ pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreErr
     match shared.store.hosts() {
         None => recover_runs(shared, tasks, shared.store.open_runs().await?).await,
         // The others are in the hands of machines that are at work, or may be.
-        Some(hosts) => taken_over(shared, tasks, hosts.take_over().await?).await,
+        Some(hosts) => taken_over(shared, tasks, hosts.take_over(&served(shared)).await?).await,
     }
 }
 
@@ -33,7 +33,7 @@ pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreErr
 pub async fn keep_taking_over(shared: Arc<Shared>, tasks: Arc<Tasks>) {
     while let Some(hosts) = shared.store.hosts() {
         tokio::time::sleep(hosts.looks_every()).await;
-        let taken = match hosts.take_over().await {
+        let taken = match hosts.take_over(&served(&shared)).await {
             Ok(runs) => taken_over(&shared, &tasks, runs).await,
             Err(error) => Err(error),
         };
@@ -42,6 +42,11 @@ pub async fn keep_taking_over(shared: Arc<Shared>, tasks: Arc<Tasks>) {
             tracing::warn!(%error, "what other machines left cannot be looked at now");
         }
     }
+}
+
+/// The environments whose runs this machine can go on with.
+fn served(shared: &Shared) -> Vec<EnvId> {
+    shared.envs.iter().map(|env| env.env.id.clone()).collect()
 }
 
 /// Goes on with runs that other machines left, as with those of an earlier process.

@@ -161,3 +161,5 @@ grant execute on function join_v1(text, text, text, int4), stay_v1(int4, int8, i
   take_run_v1(int4, text, int4, int8) to skydeck_host;
 grant execute on function append_v2(int4, text[], text[], int8, int8, batch_v1[], fact_v1[], known_v1[], name_v1[], rev_v1[], run_v1[],
   run_head_v1[], bill_row_v1[], bill_v1[], record_v1[], number_v1[], places_v1[], hour_v1[], action_v1[], kept_v1[]) to skydeck_host;
+delete from made_as;
+insert into made_as (name, said) select name, said from shapes_v1();

@@ -1,7 +1,7 @@
 //! Entries as the writer last saw them: what it wrote, and what it had to ask for.
 //!
-//! Invariant: only one machine writes, and what it holds here is what the tables say; whenever that is in doubt all of it is
-//! thrown away.
+//! Invariant: what is held here is what the tables said at the place of the chain that the writer knows; whenever others wrote
+//! since, or that is in doubt, all of it is thrown away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

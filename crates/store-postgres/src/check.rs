@@ -207,6 +207,9 @@ async fn turn(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
          case when until > clock_timestamp() then to_char(until, 'YYYY-MM-DD HH24:MI:SS TZ') end from skydeck.head where book = 1",
     )
     .await?;
+    if host == crate::pen::TOGETHER {
+        return together(inner, &seq).await;
+    }
     Ok(vec![if host.is_empty() {
         Finding::new(Grade::Good, format!("{seq} facts; nobody writes now"), format!("{seq} 条记录；目前无人写入"))
     } else {
@@ -216,6 +219,27 @@ async fn turn(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
             format!("{seq} 条记录；{host} 正在写入，占用持续到 {until}，期满前会续期"),
         )
     }])
+}
+
+/// The machines that write together; one that is silent and has runs is looked after by another one.
+async fn together(inner: &Inner, seq: &str) -> Result<Vec<Finding>, PgFault> {
+    let machines = crate::hosts::machines(inner, None).await?;
+    let (count, silent): (Vec<_>, Vec<_>) = machines.into_iter().partition(|host| host.silent_secs <= 0);
+    let names = count.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
+    let mut found = vec![Finding::new(
+        Grade::Good,
+        format!("{seq} facts; written by {}", names.join(", ")),
+        format!("{seq} 条记录；由 {} 共同写入", names.join("、")),
+    )];
+    found.extend(silent.into_iter().filter(|host| host.runs > 0).map(|host| {
+        let (name, secs, runs) = (host.name, host.silent_secs, host.runs);
+        Finding::new(
+            Grade::Look,
+            format!("{name} is silent for {secs} s and has {runs} open runs: a machine that has their environment takes them over"),
+            format!("{name} 已 {secs} 秒未报到，手中有 {runs} 个未结束的运行：由配置了相应环境的主机接手"),
+        )
+    }));
+    Ok(found)
 }
 
 /// Whether a connection keeps what belongs to it: behind a pooler by transactions it does not.

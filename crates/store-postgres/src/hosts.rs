@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
-use skydeck_core::domain::ids::{RunId, Seq};
+use skydeck_core::domain::ids::{EnvId, RunId, Seq};
 use skydeck_store::StoreError;
 use skydeck_store::hosts::{Host, Hosts};
 use tokio::sync::watch;
@@ -133,11 +133,13 @@ impl Members {
         Ok(self.io.ask(move |inner| async move { inner.rows(sql, &values).await }).await?)
     }
 
-    async fn left(&self) -> Result<Vec<Left>, StoreError> {
+    async fn left(&self, envs: &[EnvId]) -> Result<Vec<Left>, StoreError> {
         let sql = "select r.id, r.holder, (extract(epoch from h.until) * 1000000)::int8, coalesce(h.until < clock_timestamp(), false), \
-                   h.gone is not null from skydeck.run r left join skydeck.host h on h.no = r.holder \
-                   where r.closed is null and r.holder is distinct from $1 order by r.no";
-        let rows = self.ask(sql, vec![Box::new(self.host)]).await?;
+                   h.gone is not null from skydeck.run r join skydeck.family f on f.no = r.family \
+                   left join skydeck.host h on h.no = r.holder \
+                   where r.closed is null and r.holder is distinct from $1 and f.env = any($2) order by r.no";
+        let envs: Vec<String> = envs.iter().map(|env| env.as_str().to_owned()).collect();
+        let rows = self.ask(sql, vec![Box::new(self.host), Box::new(envs)]).await?;
         let left = |row: &tokio_postgres::Row| {
             Ok(Left {
                 run: column(row, 0)?,
@@ -202,8 +204,8 @@ impl Hosts for Members {
         rows.iter().map(|row| Ok((run_id(&column::<String>(row, 0)?)?, said(&column::<String>(row, 1)?)))).collect()
     }
 
-    async fn take_over(&self) -> Result<Vec<RunId>, StoreError> {
-        let (left, now) = match self.left().await {
+    async fn take_over(&self, envs: &[EnvId]) -> Result<Vec<RunId>, StoreError> {
+        let (left, now) = match self.left(envs).await {
             Ok(left) => (left, boot_time()),
             Err(error) => {
                 // A look that was not answered proves nothing of the machines, and they cannot be heard of either.
@@ -227,10 +229,14 @@ impl Hosts for Members {
 
 /// The machines that count, and those that still have runs. `here`: this one.
 pub(crate) async fn list(io: &Io, here: Option<i32>) -> Result<Vec<Host>, StoreError> {
+    Ok(io.ask(move |inner| async move { machines(&inner, here).await }).await?)
+}
+
+/// The same, for whoever has a connection.
+pub(crate) async fn machines(inner: &Inner, here: Option<i32>) -> Result<Vec<Host>, PgFault> {
     let sql = "select h.no, h.name, h.version, extract(epoch from clock_timestamp() - h.until)::int8, \
                (select count(*) from skydeck.run r where r.holder = h.no and r.closed is null) from skydeck.host h \
                where h.gone is null or exists (select from skydeck.run r where r.holder = h.no and r.closed is null) order by h.no";
-    let rows = io.ask(move |inner| async move { inner.rows(sql, &[]).await }).await?;
     let host = |row: &tokio_postgres::Row| {
         let (no, runs): (i32, i64) = (column(row, 0)?, column(row, 4)?);
         Ok(Host {
@@ -242,5 +248,6 @@ pub(crate) async fn list(io: &Io, here: Option<i32>) -> Result<Vec<Host>, StoreE
             is_here: here == Some(no),
         })
     };
-    rows.iter().map(host).collect()
+    let rows = inner.rows(sql, &[]).await?;
+    rows.iter().map(host).collect::<Result<_, StoreError>>().map_err(|e| PgFault::Said(e.to_string()))
 }

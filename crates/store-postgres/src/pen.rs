@@ -1,4 +1,5 @@
-//! Whose turn it is to write: one machine at a time has the pen, and a writer that lost it writes nothing more.
+//! Whose turn it is to write: one machine at a time has the pen, or several have it together ([`crate::hosts`]), and a writer
+//! that lost it writes nothing more.
 //!
 //! Invariant: only the database's clock says whether a turn is over, and an append names the turn it stands under.
 
@@ -13,6 +14,8 @@ use crate::tables::column;
 
 /// Seconds a turn lasts after a sign of life.
 pub(crate) const TURN: i32 = 15;
+/// The name that stands for several machines.
+pub(crate) const TOGETHER: &str = "*";
 /// Between two signs of life.
 const RENEW: Duration = Duration::from_secs(5);
 /// Between two looks whether another's turn is over.

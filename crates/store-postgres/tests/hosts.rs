@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kit::Server;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::Seq;
+use skydeck_core::domain::ids::{EnvId, Seq};
 use skydeck_core::domain::step::Step;
 use skydeck_store::hosts::Hosts;
 use skydeck_store::{AppendError, Batch, Reads, Store, StoreError};
@@ -32,6 +32,10 @@ fn join(server: &Server, database: &str, host: &str) -> PgStore {
     }
 }
 
+fn env() -> EnvId {
+    key(1).record.env
+}
+
 fn hosts(store: &PgStore) -> &dyn Hosts {
     Store::hosts(store).unwrap()
 }
@@ -40,7 +44,7 @@ fn hosts(store: &PgStore) -> &dyn Hosts {
 fn take_over(store: &PgStore) -> (Vec<skydeck_core::domain::ids::RunId>, Duration) {
     let since = Instant::now();
     loop {
-        let taken = block(hosts(store).take_over()).unwrap();
+        let taken = block(hosts(store).take_over(&[env()])).unwrap();
         if !taken.is_empty() || since.elapsed() > LEASE * 10 {
             return (taken, since.elapsed());
         }
@@ -137,14 +141,19 @@ fn a_run_is_gone_on_with_by_the_machine_that_has_it_and_by_no_other() {
     block(two.append(vec![action("looked")].into())).unwrap();
     assert_eq!(block(hosts(&two).elsewhere()).unwrap(), [(run_id(1), "bastion1".to_owned())]);
     assert_eq!(block(hosts(&one).elsewhere()).unwrap(), []);
-    assert_eq!(block(hosts(&two).take_over()).unwrap(), [], "its machine is heard of");
+    assert_eq!(block(hosts(&two).take_over(&[env()])).unwrap(), [], "its machine is heard of");
     let list = block(hosts(&two).list()).unwrap();
+    let found = check(&server.settings(&database, "skydeck_host"), None);
+    let said = |words: &str| found.iter().any(|finding| finding.en.contains(words) || finding.zh.contains(words));
+    assert!(said("written by bastion1, bastion2") && said("由 bastion1、bastion2 共同写入"), "{found:?}");
     let names: Vec<_> = list.iter().map(|host| (host.name.as_str(), host.runs, host.is_here)).collect();
     assert_eq!(names, [("bastion1", 1, false), ("bastion2", 0, true)]);
     block(one.append(of_one().into())).unwrap();
     // It leaves in order: nobody waits.
     one.close();
-    assert_eq!(block(hosts(&two).take_over()).unwrap(), [run_id(1)]);
+    let elsewhere = block(hosts(&two).take_over(&[EnvId::new("another")])).unwrap();
+    assert_eq!(elsewhere, [], "a machine that has not its environment");
+    assert_eq!(block(hosts(&two).take_over(&[env()])).unwrap(), [run_id(1)]);
     block(two.append(vec![settled(1, 1, Slot::Waiting, audited())].into())).unwrap();
     let after = block(one.append(vec![tried(1, 2, Step::Audit, 1)].into()));
     assert!(matches!(after, Err(AppendError::Write(_))), "{after:?}");
@@ -170,7 +179,7 @@ fn what_a_silent_machine_has_is_taken_by_one_other_and_not_before_it_stops_sendi
             sent_last = since.elapsed();
         }
         for (name, store) in [("bastion2", &two), ("bastion3", &three)] {
-            let runs = block(hosts(store).take_over()).unwrap();
+            let runs = block(hosts(store).take_over(&[env()])).unwrap();
             if !runs.is_empty() {
                 by.push(name);
             }
@@ -207,7 +216,7 @@ fn after_an_outage_of_the_database_the_machines_come_back_and_nobody_takes_their
     let since = Instant::now();
     while since.elapsed() < LEASE * 4 {
         // The database may still be on its way up.
-        assert_eq!(block(hosts(&two).take_over()).unwrap_or_default(), []);
+        assert_eq!(block(hosts(&two).take_over(&[env()])).unwrap_or_default(), []);
         std::thread::sleep(LEASE / 10);
     }
     assert!(hosts(&one).may_send_for() > Duration::ZERO);

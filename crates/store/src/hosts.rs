@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use skydeck_core::domain::ids::{RunId, Seq};
+use skydeck_core::domain::ids::{EnvId, RunId, Seq};
 use tokio::sync::watch;
 
 use super::StoreError;
@@ -44,9 +44,9 @@ pub trait Hosts: Send + Sync {
     /// Open runs in other hands, each with the name of its machine; an empty name: nobody has it.
     async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError>;
 
-    /// Takes the open runs that nobody has any more; gives those that are in this machine's hands from now on. A machine that was
+    /// Takes the open runs in these environments that nobody has any more; gives those that are in this machine's hands from now on. A machine that was
     /// not heard of loses its runs only where it was silent at two looks, a lease apart, with every look between answered.
-    async fn take_over(&self) -> Result<Vec<RunId>, StoreError>;
+    async fn take_over(&self, envs: &[EnvId]) -> Result<Vec<RunId>, StoreError>;
 
     /// The machines that count, and those that still have runs.
     async fn list(&self) -> Result<Vec<Host>, StoreError>;
