@@ -245,6 +245,7 @@ fn every_setting_that_a_text_names_is_one() {
         ("[log]\n".into(), String::new()),
         ("[metrics]\n".into(), String::new()),
         ("[alerts]\n".into(), String::new()),
+        ("[store]\nurl = \"postgresql://r@h/d\"\n".into(), String::new()),
         ("[forecast]\n".into(), String::new()),
         ("[retention]\n".into(), String::new()),
         ("[keys]\n".into(), String::new()),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use skydeck_store::StoreError;
-use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_postgres::NoTls;
 
 use crate::admin::{FORM, VERSION};
 use crate::body::{digest, link};
-use crate::connect::{Settings, connect};
+use crate::connect::{Settings, connect, hear};
 use crate::fault::{PgFault, said};
 use crate::io::{Inner, Io, Value};
 use crate::tables::column;
@@ -272,24 +272,6 @@ async fn listens(settings: &Settings) -> Result<bool, PgFault> {
     ear.batch_execute(&format!("listen {channel}")).await?;
     connect(settings).await?.batch_execute(&format!("notify {channel}")).await?;
     Ok(tokio::time::timeout(HEARD, notes.recv()).await.is_ok_and(|note| note.is_some()))
-}
-
-/// Reads a connection, and passes on that it was notified.
-pub(crate) fn hear<S, T>(
-    mut connection: tokio_postgres::Connection<S, T>,
-    heard: tokio::sync::mpsc::UnboundedSender<()>,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    tokio::spawn(async move {
-        let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
-        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
-            if matches!(message, AsyncMessage::Notification(_)) && heard.send(()).is_err() {
-                return;
-            }
-        }
-    });
 }
 
 /// Whether the newest runs' sums are what their bills say.

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{AsyncMessage, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::fault::{PgFault, said};
@@ -170,6 +170,24 @@ pub(crate) async fn connect(settings: &Settings) -> Result<tokio_postgres::Clien
     };
     let each = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
     tokio::time::timeout(CONNECT * each * 2, connecting).await.unwrap_or(Err(PgFault::Slow))
+}
+
+/// Reads a connection, and passes on that it was notified.
+pub(crate) fn hear<S, T>(
+    mut connection: tokio_postgres::Connection<S, T>,
+    heard: tokio::sync::mpsc::UnboundedSender<()>,
+) where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let mut messages = futures_util::stream::poll_fn(move |cx| connection.poll_message(cx));
+        while let Some(Ok(message)) = futures_util::StreamExt::next(&mut messages).await {
+            if matches!(message, AsyncMessage::Notification(_)) && heard.send(()).is_err() {
+                return;
+            }
+        }
+    });
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, NoTls};
 
-use crate::check::hear;
+use crate::connect::hear;
 use crate::fault::PgFault;
 use crate::io::Inner;
 use crate::tables::column;
