@@ -155,6 +155,60 @@ fn what_a_killed_machine_was_at_is_taken_over_settled_and_gone_on_with_by_anothe
     assert!(said(&hosts).contains("bastion1") && said(&hosts).contains("bastion2"), "{}", said(&hosts));
 }
 
+/// How often a machine is killed: `SKYDECK_KILLS=100` for more.
+fn kills() -> u64 {
+    std::env::var("SKYDECK_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+#[test]
+fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing_twice() {
+    let Some(server) = Server::own() else { return };
+    let place = place(&server, 30 * usize::try_from(kills()).unwrap() + 60);
+    let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    let (mut works, mut waits) = (one, two);
+    let mut rng = fastrand::Rng::with_seed(kills());
+    let (mut gaps, mut taken) = (Vec::new(), 0);
+    for round in 0..kills() {
+        let before = place.calls().len();
+        let mut run = works.command(&["run", PLAN, "--sweep", "--yes"]).spawn().unwrap();
+        // From the moment of the order on, while it reads, while it calls, or when it is at rest again.
+        std::thread::sleep(Duration::from_millis(rng.u64(0..2500)));
+        works.kill();
+        let since = Instant::now();
+        let _ = run.wait();
+        let open = |host: &Host<'_>| host.run()["closed_ms"].is_null() && host.run()["run"].is_string();
+        if open(&waits) && waits.run()["state"] != "awaiting_approval" {
+            until("it was taken over", || {
+                !["working", "settling", "collecting"].contains(&waits.run()["state"].as_str().unwrap())
+            });
+            (gaps.push(since.elapsed()), taken += 1);
+            until("what was in flight is settled", || waits.run()["unknown"] == 0);
+        }
+        let id = waits.run()["run"].as_str().map(str::to_owned);
+        if let Some(id) = id.filter(|_| open(&waits)) {
+            // What nobody approved is cancelled; what was approved goes on now and then, and leaves something to the next round.
+            let goes_on = waits.run()["state"] != "awaiting_approval" && rng.u32(0..5) == 0;
+            let verb = if goes_on { "resume" } else { "cancel" };
+            until("it can be ordered about", || waits.verb(&[verb, &id]).status.code().is_some_and(|code| code <= 1));
+        }
+        let audits = place.audits();
+        assert!(audits.values().all(|n| *n == 1), "round {round}: audited twice: {audits:?}");
+        eprintln!("round {round}: {} bills called before, {} after", before, place.calls().len());
+        works.start();
+        std::mem::swap(&mut works, &mut waits);
+    }
+    place::ended_as_it_says(&works.verb(&["run", PLAN, "--sweep", "--yes", "--json"]));
+    // Whoever is asked tells the same, and each success is told once.
+    let told: u64 = said(&works.verb(&["history", "--json"]))
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .map(|run| run["audited"].as_u64().unwrap_or_default())
+        .sum();
+    assert_eq!(told, place.audits().len() as u64, "as many are told as were audited");
+    gaps.sort();
+    eprintln!("{} kills, {taken} runs taken over, gaps {gaps:?}", kills());
+}
+
 #[test]
 fn a_machine_that_stood_still_and_wakes_sends_nothing_more_of_what_was_taken() {
     let Some(server) = Server::own() else { return };
