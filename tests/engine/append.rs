@@ -62,6 +62,30 @@ async fn no_call_leaves_while_the_store_is_away_and_a_store_that_stays_away_coun
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_several_machines_write_to_is_waited_for_and_the_run_goes_on_by_itself() {
+    let mut bench = Bench::new();
+    bench.store.together.set(store::Together::default()).ok();
+    bench.try_start().await.unwrap();
+    bench.world.submitted(1..=6);
+    let run = bench.start_plan().await;
+    bench.awaiting(run).await;
+    let approve = bench.approval(run);
+    bench.accepted(approve).await;
+    *bench.store.silent.lock().unwrap() = std::iter::repeat_n(false, 10_000).collect();
+    let posts = bench.world.with(|s| s.posts.len());
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    // A call whose intent was stored before may still have left.
+    assert!(bench.world.with(|s| s.posts.len()) <= posts + 1);
+    bench.store.silent.lock().unwrap().clear();
+    assert_eq!(bench.closed(run).await.state, RunState::Closed(RunEnd::Completed));
+    for n in 1..=6 {
+        // One whose intent waited all that time is not sent under it: it is intended anew.
+        assert_eq!((bench.world.posts_of(n), bench.word(run, n).as_str()), (1, "audited"), "bill {n}");
+    }
+    bench.check();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bill_that_another_program_tells_of_meanwhile_is_read_anew_before_it_is_called() {
     let mut bench = Bench::started().await;
     bench.policy(|policy| policy.batch = 3);

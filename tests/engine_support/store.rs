@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,9 +16,12 @@ use skydeck::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRe
 use skydeck::domain::run::{BillRow, Mark, RunRow, StoppedRun};
 use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
+use skydeck::store::hosts::{Host, Hosts};
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Reads, Store, StoreError};
+
+use tokio::sync::watch;
 
 use super::clock::TokioClock;
 
@@ -44,6 +47,44 @@ pub struct FlakyStore {
     pub moved: Mutex<Vec<RecordKey>>,
     /// Told of facts as soon as they are stored.
     pub witness: Mutex<Option<Witness>>,
+    /// Other machines may write to it, where set.
+    pub together: OnceLock<Together>,
+}
+
+/// One of several machines, of which the others do nothing.
+pub struct Together(watch::Sender<Seq>);
+
+impl Default for Together {
+    fn default() -> Self {
+        Self(watch::channel(Seq(0)).0)
+    }
+}
+
+#[async_trait]
+impl Hosts for Together {
+    fn may_send_for(&self) -> Duration {
+        Duration::from_secs(15)
+    }
+
+    fn looks_every(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    fn follow(&self) -> watch::Receiver<Seq> {
+        self.0.subscribe()
+    }
+
+    async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn take_over(&self, _: &[EnvId]) -> Result<Vec<RunId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn list(&self) -> Result<Vec<Host>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 /// The virtual time as it was at the last append: it does not reach threads that are none of tokio's.
@@ -95,6 +136,7 @@ impl FlakyStore {
             elsewhere: Mutex::default(),
             moved: Mutex::default(),
             witness: Mutex::new(None),
+            together: OnceLock::new(),
         })
     }
 }
@@ -227,5 +269,9 @@ impl Store for FlakyStore {
 
     fn reads(&self) -> &(dyn Reads + 'static) {
         self.inner().reads()
+    }
+
+    fn hosts(&self) -> Option<&dyn Hosts> {
+        self.together.get().map(|together| together as _)
     }
 }

@@ -38,7 +38,8 @@ const AGAIN_BASE: Duration = Duration::from_millis(100);
 const AGAIN_CAP: Duration = Duration::from_secs(5);
 /// Times what other machines stored is asked for before it is left for later.
 const READS: u32 = 20;
-/// How long it is sent again; after that the store counts as failed, and only a new start asks what was stored.
+/// How long it is sent again to a store that this machine has to itself; after that the store counts as failed, and only a new
+/// start asks what was stored.
 const AGAIN_FOR: Duration = Duration::from_secs(120);
 
 pub(crate) struct Request {
@@ -470,7 +471,11 @@ impl Writer {
         let (since, mut wait) = (tokio::time::Instant::now(), AGAIN_BASE);
         loop {
             match self.store.append(batch.clone()).await {
-                Err(error @ (AppendError::Away(_) | AppendError::Unsure(_))) if since.elapsed() < AGAIN_FOR => {
+                // Where others may write, too, the store says under the batch's name whatever came of it, however late, and a run
+                // that was taken over meanwhile is refused: nothing is gained by giving up.
+                Err(error @ (AppendError::Away(_) | AppendError::Unsure(_)))
+                    if self.far.is_some() || since.elapsed() < AGAIN_FOR =>
+                {
                     tracing::warn!(%error, ?wait, "the store is asked again");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(AGAIN_CAP);
