@@ -83,6 +83,12 @@ impl Found {
             self.name,
             new.join(", ")
         );
+        ensure!(
+            self.needs.own_names == 0,
+            "{}: it carries {} names of its own parts, a fifth of its size: the profile of the release does not strip it",
+            self.name,
+            self.needs.own_names
+        );
         ensure!(self.paths.is_empty(), "{}: it names this machine: {}", self.name, self.paths.join(", "));
         Ok(())
     }
@@ -104,6 +110,7 @@ mod tests {
     fn the_newest_symbol_decides_and_other_libraries_take_no_part() {
         let needs = |versions: &[&str]| Needs {
             libraries: Vec::new(),
+            own_names: 0,
             symbols: versions.iter().map(|version| ((*version).to_owned(), vec!["f".to_owned()])).collect(),
         };
         assert_eq!(needs(&["GLIBC_2.2.5", "GLIBC_2.17", "GCC_3.0", "GLIBC_2.9"]).too_new(), Vec::<String>::new());
@@ -122,6 +129,11 @@ mod tests {
         let needs = Needs::of(&own).unwrap();
         assert!(needs.libraries.iter().any(|name| name.starts_with("libc.so")), "{needs:?}");
         assert!(needs.symbols.keys().any(|version| version.starts_with("GLIBC_2")), "{needs:?}");
+        let found = |own_names| {
+            let needs = Needs { own_names, ..Needs::default() };
+            Found { name: "skydeck".to_owned(), bytes: 1, sha256: String::new(), needs, paths: Vec::new() }
+        };
+        assert!(found(0).refuse().is_ok() && found(needs.own_names).refuse().is_err(), "{}", needs.own_names);
         assert!(Needs::of(b"#!/bin/sh\n").is_err() && Needs::of(&own[..100]).is_err());
     }
 }

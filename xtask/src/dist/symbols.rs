@@ -16,6 +16,8 @@ pub struct Needs {
     pub libraries: Vec<String>,
     /// Symbols by the version they have to be of, such as `GLIBC_2.17`.
     pub symbols: BTreeMap<String, Vec<String>>,
+    /// Names of its own parts that it carries for a debugger: a program that was stripped has none.
+    pub own_names: usize,
 }
 
 /// Numbers of a version, where it is one of the C library.
@@ -30,7 +32,8 @@ impl Needs {
         let header = elf::FileHeader64::<Endianness>::parse(bytes)?;
         let endian = header.endian()?;
         let sections = header.sections(endian, bytes)?;
-        let mut needs = Self::default();
+        let own_names = sections.symbols(endian, bytes, elf::SHT_SYMTAB)?.len();
+        let mut needs = Self { own_names, ..Self::default() };
         let dynamic = sections.dynamic_table(endian, bytes)?;
         for entry in dynamic.iter().filter(|entry| entry.tag == elf::DT_NEEDED) {
             needs.libraries.push(text(dynamic.string(entry)?));
