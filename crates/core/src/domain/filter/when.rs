@@ -227,11 +227,16 @@ fn instant(at: Ts) -> NaiveDateTime {
     DateTime::from_timestamp_millis(at.0).unwrap_or_default().naive_utc()
 }
 
-/// The moment at which the clocks of a zone show this; where they leave it out, that at which they go on.
+/// The moment at which the clocks of a zone show this; where they leave it out, that at which they would have shown it, had they
+/// not been put forward.
 fn moment(zone: &Zone, shown: NaiveDateTime) -> Ts {
-    let found = zone.from_local_datetime(&shown).earliest();
-    let found = found.or_else(|| zone.from_local_datetime(&(shown + chrono::Duration::hours(1))).earliest());
-    Ts(found.map_or_else(|| shown.and_utc().timestamp_millis(), |at| at.timestamp_millis()))
+    if let Some(found) = zone.from_local_datetime(&shown).earliest() {
+        return Ts(found.timestamp_millis());
+    }
+    // A change of the clocks lies within a day of what it leaves out.
+    let day = chrono::Duration::days(1).num_seconds();
+    let before = zone.ahead_of_utc(shown.and_utc().timestamp() - day);
+    Ts(shown.and_utc().timestamp_millis() - i64::from(before) * 1000)
 }
 
 /// The day that it is in a zone.
@@ -449,6 +454,9 @@ mod tests {
             ("2026-03-29", "Asia/Beirut", "2026-03-28T22:00:00Z..2026-03-29T20:59:59.999Z"),
             ("2026-10-25", "Europe/Berlin", "2026-10-24T22:00:00Z..2026-10-25T22:59:59.999Z"),
             ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T01:30:00Z..2026-03-29T01:30:59.999Z"),
+            // Half an hour is left out there, and a whole day once was here.
+            ("2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-03T15:45:00Z..2026-10-03T15:45:59.999Z"),
+            (">=2011-12-30", "Pacific/Apia", ">=2011-12-30T10:00:00Z"),
             ("2026-01-01T00:00:00Z..2026-01-02T00:00:00+08:00", "UTC", "2026-01-01T00:00:00Z..2026-01-01T16:00:00Z"),
         ] {
             let first = resolved(text, Moment::Run, &zone(place));
