@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::engine_support::*;
 use skydeck::domain::command::{Command, Order, Receipt, Refusal, StartParams};
 use skydeck::domain::ids::{CommandId, RunId};
+use skydeck::domain::query::{Answer, PageRequest, Query};
 use skydeck::domain::reason::{LeftOut, Reason};
 use skydeck::domain::run::{PauseWhy, Revision, RunEnd, RunState};
+use skydeck::domain::run_list::{RunLine, RunsAsked};
 
 /// Brings whatever is open to an end, as an operator would.
 async fn finish(bench: &mut Bench) {
@@ -40,6 +42,65 @@ async fn finish(bench: &mut Bench) {
         }
     }
     panic!("the runs do not come to an end: {:?}", bench.store.open_runs().unwrap());
+}
+
+/// The runs that answers tell of as being at work, when nothing can be written any more.
+async fn told_at_work(bench: &Bench) -> Vec<(&'static str, RunState)> {
+    let engine = bench.engine.as_ref().unwrap();
+    let page = PageRequest::first(50);
+    let mut told: Vec<(&'static str, RunState)> =
+        engine.watch().live.open().map(|run| ("live", run.row.state.clone())).collect();
+    let lines = Query::RunLines { asked: RunsAsked::default(), page: page.clone() };
+    for query in [Query::Runs(page), lines, Query::Plans] {
+        match engine.ask(query).await.unwrap() {
+            Answer::Runs(rows) => told.extend(rows.rows.into_iter().map(|(_, row)| ("runs", row.state))),
+            Answer::RunLines(rows) => told.extend(rows.rows.into_iter().filter_map(|(_, line)| match line {
+                RunLine::Run { row, .. } => Some(("lines", row.state)),
+                RunLine::Day(_) | RunLine::Nothing(_) => None,
+            })),
+            Answer::Plans(plans) => {
+                told.extend(plans.into_iter().flat_map(|plan| plan.last).map(|row| ("plans", row.state)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    for row in bench.store.open_runs().unwrap() {
+        match engine.ask(Query::Run(row.head.id)).await.unwrap() {
+            Answer::Run(Some(row)) => told.push(("run", row.state)),
+            other => panic!("{other:?}"),
+        }
+        let bills = bench.store.in_flight(row.head.id).unwrap();
+        for bill in bills {
+            let Answer::Bill { runs, .. } = engine.ask(Query::Bill(bill.key.clone())).await.unwrap() else { panic!() };
+            told.extend(runs.into_iter().map(|run| ("bill", run.row.state)));
+        }
+    }
+    told.retain(|(_, state)| matches!(state, RunState::Collecting | RunState::Working | RunState::Settling));
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_process_died_is_nowhere_told_as_writing_on_a_disk_that_is_still_full() {
+    let mut bench = died_at_work().await;
+    let before = bench.store.appends.load(std::sync::atomic::Ordering::SeqCst);
+    *bench.store.fail.lock().unwrap() = Some((before + 1, true, false));
+    bench.try_start().await.unwrap();
+    let open = bench.store.open_runs().unwrap();
+    assert!(
+        matches!(open.as_slice(), [row] if row.state == RunState::Working),
+        "the store does not know yet: {open:?}"
+    );
+    assert_eq!(told_at_work(&bench).await, []);
+    let Answer::Run(Some(row)) = bench.engine.as_ref().unwrap().ask(Query::Run(open[0].head.id)).await.unwrap() else {
+        panic!("the run is gone")
+    };
+    assert!(matches!(&row.state, RunState::Paused(PauseWhy::Store(Reason::Disk { .. }))), "{:?}", row.state);
+    assert!(row.tally.unknown > 0 && row.tally.closes(), "a call without an answer is unknown: {:?}", row.tally);
+    // With room again it is what it was.
+    bench.crash().await;
+    *bench.store.fail.lock().unwrap() = None;
+    bench.try_start().await.unwrap();
+    assert_eq!(bench.run(open[0].head.id).state, RunState::Interrupted);
 }
 
 async fn until_all_audited(bench: &mut Bench, bills: u64) {
@@ -159,6 +220,9 @@ async fn every_append_may_fail_once_or_for_good_stored_or_not() {
                     let state = &run.row.state;
                     let shown = matches!(state, RunState::Paused(PauseWhy::Store(_)) | RunState::AwaitingApproval);
                     assert!(shown || state.is_closed(), "append {n}: {state:?}");
+                }
+                if from_then {
+                    assert_eq!(told_at_work(&bench).await, [], "append {n}");
                 }
             }
             drop(failed);

@@ -24,7 +24,7 @@ use skydeck_store::{Store, StoreError};
 use super::control::{PlanEntry, Shared};
 use super::today::{Known, in_force, next_run, today};
 use super::watched::Watched;
-use super::{forecasts, revision, select};
+use super::{forecasts, revision, select, unstored};
 
 /// Runs shown with a plan (`PlanRow::last`).
 const LAST_RUNS: u32 = 12;
@@ -41,6 +41,10 @@ const NEAR: usize = 256;
 
 /// Answers one question.
 pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
+    Ok(unstored::as_they_stand(shared, from_store(shared, query).await?))
+}
+
+async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
     if query == Query::LogFaults {
         return Ok(Answer::LogFaults(shared.actions.faults()));
     }

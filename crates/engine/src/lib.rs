@@ -89,6 +89,7 @@ mod tasks;
 mod today;
 mod triage;
 mod unconfirmed;
+mod unstored;
 mod watched;
 mod work;
 
@@ -223,8 +224,9 @@ impl Engine {
         let inner = &started.inner;
         match recover::recover(&inner.shared, &inner.tasks).await {
             // A store that takes no writes can be looked at: every order is refused with its reason.
-            Err(StoreError::Write(why) | StoreError::Full(why)) => {
-                tracing::error!(%why, "open runs stay as they are: the store takes no writes")
+            Err(error @ (StoreError::Write(_) | StoreError::Full(_))) => {
+                tracing::error!(%error, "open runs stay as they are: the store takes no writes");
+                inner.shared.ledger.show_unrecovered(&error);
             }
             recovered => recovered?,
         }
