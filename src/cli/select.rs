@@ -8,7 +8,7 @@ use crate::domain::command::Selection;
 use crate::domain::filter::values::Stray;
 use crate::domain::filter::{Filter, FilterFault, Key, Term, Test, Wanted};
 use crate::domain::ids::{PlanId, RunId};
-use crate::domain::query::{Answer, PageRequest, Query, Scope};
+use crate::domain::query::{Answer, PageRequest, PlanRow, Query, Scope};
 use crate::domain::run::RunRow;
 use crate::domain::time::Clock;
 use crate::engine::api::Link;
@@ -34,7 +34,7 @@ pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, St
         Stop::usage(out.t(&en, &zh))
     };
     let (zone, now) = (boot::zone(), SystemClock::default().now());
-    let names = names(link).await?;
+    let (names, plans) = names(link).await?;
     let read = crate::ui::read_filter(text, &out.causes, &names, (&zone, now));
     let read = read.map_err(|e| wrong(e.to_string(), e.fault.zh()))?;
     if let Some(fault) = &read.column
@@ -52,6 +52,10 @@ pub async fn filter(link: &dyn Link, out: &Out, text: &str) -> Result<Filter, St
             return Err(wrong(stray.to_string(), stray.zh()));
         }
     }
+    let usable = plans.iter().filter_map(|row| row.plan.as_ref().ok());
+    if let Some(column) = read.filter.lost_column(usable, out.lang) {
+        out.note(&crate::ui::lost_column(out.console(), &column));
+    }
     Ok(read.filter.resolved(&zone, now))
 }
 
@@ -64,14 +68,14 @@ fn named_view(out: &Out, text: &str) -> Result<String, Stop> {
     crate::ui::with_view(text, &views).map_err(|unknown| Stop::usage(out.t(&unknown.en(), &unknown.zh())))
 }
 
-/// What a filter may name.
-async fn names(link: &dyn Link) -> Result<Names, Stop> {
+/// What a filter may name, and the plans there are.
+async fn names(link: &dyn Link) -> Result<(Names, Vec<PlanRow>), Stop> {
     let Answer::Plans(plans) = link.ask(Query::Plans).await? else { return Err(Stop::odd_answer()) };
     let Answer::Environments(envs) = link.ask(Query::Environments).await? else { return Err(Stop::odd_answer()) };
     let Answer::FilterValues(told) = link.ask(Query::FilterValues { column: None }).await? else {
         return Err(Stop::odd_answer());
     };
-    Ok(Names::of(&plans, envs.iter().map(|row| &row.env.id), Some(&told)))
+    Ok((Names::of(&plans, envs.iter().map(|row| &row.env.id), Some(&told)), plans))
 }
 
 /// The plan that `--plan` names: there now, or with runs of earlier times.

@@ -203,3 +203,24 @@ fn a_column_that_a_newer_plan_lost_is_taken_out_with_a_word_and_others_stay() {
     c.keys("<Esc>3");
     assert!(!titles(&c, "单据编号").contains("客户"), "{}", text(&c));
 }
+
+#[test]
+fn a_filter_by_a_column_that_no_plan_reads_now_says_that_only_older_bills_match() {
+    let mut world = World::new(false);
+    let mut plans = world.plans.iter_mut().filter_map(|row| row.plan.as_mut().ok());
+    let kept = plans.next().unwrap().id.clone();
+    for plan in plans {
+        plan.source.columns.retain(|column| column.label != "客户");
+    }
+    let lost = world.plans.iter().filter_map(|row| row.plan.as_ref().ok()).nth(1).unwrap().id.clone();
+    let said = "没有方案读取列 客户";
+    let mut c = Console::new(world, Lang::Zh, (80, 24)).working();
+    c.keys("4/客户:K1<Enter>");
+    assert!(!text(&c).contains(said), "one plan has it: {}", text(&c));
+    c.keys(&format!("/<C-u>客户:K1 方案:{kept}<Enter>"));
+    assert!(!text(&c).contains(said), "{}", text(&c));
+    c.keys(&format!("/<C-u>客户:K1 方案:{lost}<Enter>"));
+    assert!(text(&c).contains(said) && text(&c).contains("请修改过滤，或恢复方案中的字段"), "{}", text(&c));
+    c.keys(&format!("/<C-u>客户:K1 -方案:{kept}<Enter>"));
+    assert!(text(&c).contains(said), "{}", text(&c));
+}

@@ -4,6 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use super::config::Lang;
+use super::format::fill;
+use super::words::shown;
 use skydeck_core::domain::bill::Will;
 use skydeck_core::domain::cause::{CauseInfo, CauseTable};
 use skydeck_core::domain::filter::values::{self, Stray, columns_of};
@@ -116,6 +119,11 @@ impl Names {
             Key::No | Key::Made | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => None,
         }
     }
+}
+
+/// That a filter asks for a column which no plan reads now, and what to do: for lists and verbs.
+pub fn lost_column(lang: Lang, column: &str) -> String {
+    fill(lang.texts().filter_column_lost, &[&shown(column)])
 }
 
 /// A filter that was read, and what of it is a slip of the pen unless something of earlier times is called so.

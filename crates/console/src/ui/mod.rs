@@ -45,7 +45,7 @@ mod words;
 
 pub use config::{Digits, Lang, Start, UiConfig};
 pub use erp_status::{after_words, before_words};
-pub use filter_words::{Names, read_filter};
+pub use filter_words::{Names, lost_column, read_filter};
 pub use model::Model;
 pub use run_words::{probes, run_word};
 pub use skin::Skin;

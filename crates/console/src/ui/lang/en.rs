@@ -222,6 +222,7 @@ pub(crate) const TEXTS: Texts = Texts {
     fate_read: "read again",
     fate_tried: "called again",
     fate_verified: "verified first",
+    filter_column_lost: "No plan reads {} now: only older bills match; change the filter or the plan",
     filter_do: "apply",
     filter_empty: "Nothing matches this filter",
     filter_empty_2: "/ changes it, \\ clears it",

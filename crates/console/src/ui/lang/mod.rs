@@ -55,7 +55,7 @@ texts! {
     counting decline_short decline_what declined denied due due_in eligible engine_gone environment done_at not_before erp_clock eta ev_approved ev_deferred ev_next_step
     ev_done ev_found ev_gone ev_no_answer ev_not_sent ev_read ev_refused_all_the_same ev_rejected ev_reopened ev_resolved ev_run_opened ev_settled
     ev_tried ev_tried_rev export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
-    fate_read fate_tried fate_verified filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
+    fate_read fate_tried fate_verified filter_column_lost filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
     form_do form_next forecast_title forecast_behind forecast_none forecast_no_alarm forecast_keys format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3

@@ -222,6 +222,7 @@ pub(crate) const TEXTS: Texts = Texts {
     fate_read: "重新读取",
     fate_tried: "重试",
     fate_verified: "先核实",
+    filter_column_lost: "没有方案读取列 {}：只能查到旧单据；请修改过滤，或恢复方案中的字段",
     filter_do: "应用",
     filter_empty: "没有匹配的单据",
     filter_empty_2: "按 / 修改，按 \\ 清除",

@@ -212,7 +212,11 @@ impl Overlay for Line {
             Code::Esc => return Next::Close,
             Code::Enter => match self.read(&desk.shared) {
                 Ok(filter) => {
+                    let lost = lost(&desk.shared, &filter);
                     set(desk, filter);
+                    if let Some(text) = lost {
+                        desk.shared.note(true, text);
+                    }
                     return Next::Close;
                 }
                 Err(error) => {
@@ -322,6 +326,12 @@ fn checked(shared: &Shared, names: &Names, text: &str) -> Result<Filter, FilterE
     crate::ui::read_filter(text, &shared.setup.causes, names, (&shared.setup.site, shared.now))?.checked(text)
 }
 
+/// What is to be said of a filter that asks for a column which no plan reads now.
+fn lost(shared: &Shared, filter: &Filter) -> Option<String> {
+    let usable = shared.plans.rows().iter().filter_map(|row| row.plan.as_ref().ok());
+    filter.lost_column(usable, shared.lang.language()).map(|column| crate::ui::lost_column(shared.lang, &column))
+}
+
 /// Shows the view of a letter: on the list here, on the ledger where there is none. `false` where no view has the letter.
 pub(crate) fn show_view(desk: &mut Desk, letter: char) -> bool {
     let Some(view) = desk.shared.filters.iter().find(|view| view.key == Some(letter)).cloned() else { return false };
@@ -331,9 +341,11 @@ pub(crate) fn show_view(desk: &mut Desk, letter: char) -> bool {
             if desk.pane().filter().is_none() {
                 desk.show(Scope::Ledger);
             }
+            let lost = lost(&desk.shared, &filter);
             set(desk, filter);
-            let text = fill(desk.shared.t().view_shown, &[&name]);
-            desk.shared.note(false, text);
+            let is_lost = lost.is_some();
+            let text = lost.unwrap_or_else(|| fill(desk.shared.t().view_shown, &[&name]));
+            desk.shared.note(is_lost, text);
         }
         Err(error) => {
             let why = said(&desk.shared, &error.fault);

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{Ask, NAMED};
+use super::keys::{Ask, NAMED, labels_of, name_of};
 use super::{Filter, FilterError, FilterFault, Key, Moment, Span, Test, Wanted, fold_label, like};
 use crate::domain::ids::{EnvId, OpId, PlanId};
 use crate::domain::language::Language;
@@ -183,6 +183,24 @@ impl Filter {
         }
     }
 
+    /// The first column this asks for that none of the plans it means reads now: it finds only what was read before, by a
+    /// revision that still had the column. `None` where no plan can tell.
+    pub fn lost_column<'a>(&self, plans: impl IntoIterator<Item = &'a Plan>, lang: Language) -> Option<String> {
+        let is_meant = |plan: &Plan| {
+            self.terms.iter().all(|term| match &term.test {
+                Test::Is(Key::Plan, words) => words.iter().any(|word| like(plan.id.as_str(), word)) != term.not,
+                _ => true,
+            })
+        };
+        let plans: Vec<&Plan> = plans.into_iter().filter(|plan| is_meant(plan)).collect();
+        if plans.is_empty() {
+            return None;
+        }
+        let is_lost = |asked: &AskedColumn<'_>| !plans.iter().any(|plan| asked.is_read_by(plan));
+        let asked = self.terms.iter().filter_map(|term| AskedColumn::of(&term.test));
+        asked.into_iter().find(is_lost).map(|asked| asked.name(lang).to_owned())
+    }
+
     /// Stretches that end before they begin, once the words of the calendar are days.
     pub fn check_dates(&self, zone: &Zone, now: Ts) -> Result<(), FilterFault> {
         for term in &self.terms {
@@ -233,6 +251,44 @@ impl Filter {
             out.extend(strays.map(|word| (*key, Stray::of(*key, word, &known))));
         }
         out
+    }
+}
+
+/// A column of the plan that a test asks for.
+enum AskedColumn<'a> {
+    /// By its label or name.
+    Called(&'a str),
+    /// By a key that stands for it: the column labelled so, else one whose name holds a part.
+    Of(Key, &'static str),
+}
+
+impl<'a> AskedColumn<'a> {
+    fn of(test: &'a Test) -> Option<Self> {
+        match test {
+            Test::Column(label, _) => Some(Self::Called(label)),
+            Test::Is(Key::Customer, _) => Some(Self::Of(Key::Customer, "cust")),
+            Test::Is(Key::Org, _) => Some(Self::Of(Key::Org, "org")),
+            Test::Is(..)
+            | Test::When(..)
+            | Test::Age { .. }
+            | Test::Attempts(..)
+            | Test::Message(_)
+            | Test::Text(_) => None,
+        }
+    }
+
+    fn name(&self, lang: Language) -> &'a str {
+        match self {
+            Self::Called(label) => label,
+            Self::Of(key, _) => name_of(Ask::Words(*key), lang),
+        }
+    }
+
+    fn is_read_by(&self, plan: &Plan) -> bool {
+        columns_of(plan).any(|name| match self {
+            Self::Called(label) => name == *label,
+            Self::Of(key, part) => labels_of(*key).contains(&name.as_str()) || name.contains(part),
+        })
     }
 }
 
