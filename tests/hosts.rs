@@ -171,8 +171,15 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
     for round in 0..kills() {
         let before = place.calls().len();
         let mut run = works.command(&["run", PLAN, "--sweep", "--yes"]).spawn().unwrap();
-        // From the moment of the order on, while it reads, while it calls, or when it is at rest again.
-        std::thread::sleep(Duration::from_millis(rng.u64(0..2500)));
+        // Somewhere from the order on, or in the middle of its calls.
+        if rng.u32(0..3) == 0 {
+            std::thread::sleep(Duration::from_millis(rng.u64(0..2500)));
+        } else {
+            let some = before + rng.usize(1..20);
+            while place.calls().len() < some && run.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         works.kill();
         let since = Instant::now();
         let _ = run.wait();
@@ -189,7 +196,14 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
             // What nobody approved is cancelled; what was approved goes on now and then, and leaves something to the next round.
             let goes_on = waits.run()["state"] != "awaiting_approval" && rng.u32(0..5) == 0;
             let verb = if goes_on { "resume" } else { "cancel" };
-            until("it can be ordered about", || waits.verb(&[verb, &id]).status.code().is_some_and(|code| code <= 1));
+            let since = Instant::now();
+            loop {
+                let out = waits.verb(&[verb, &id]);
+                if out.status.code().is_some_and(|code| code <= 1) {
+                    break;
+                }
+                assert!(since.elapsed() < LEASE * 30, "round {round}: {verb} {id}: {}\n{}", said(&out), waits.run());
+            }
         }
         let audits = place.audits();
         assert!(audits.values().all(|n| *n == 1), "round {round}: audited twice: {audits:?}");

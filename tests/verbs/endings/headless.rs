@@ -36,7 +36,7 @@ fn successes_that_change_nothing() {
     });
     let place = Place::new(erp, "1s", "", "");
     let want = "stopped | success_without_effect | found 30 audited 12 unknown 18 | exit 3 | json 3 | health 1";
-    check(&place, &["run", "p", "--yes"], want, &["said success"]);
+    check(&place, &["run", "p", "--yes"], want, &["success was answered for"]);
     assert_eq!((place.erp.audited(), place.erp.count("Audit")), (12, 30));
     // The next run calls none of them by itself.
     place.verb(&["run", "p", "--yes"]);
