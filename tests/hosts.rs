@@ -199,7 +199,8 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
             let since = Instant::now();
             loop {
                 let out = waits.verb(&[verb, &id]);
-                if out.status.code().is_some_and(|code| code <= 1) {
+                // It may have come to its end meanwhile.
+                if out.status.code().is_some_and(|code| code <= 1) || !open(&waits) {
                     break;
                 }
                 assert!(since.elapsed() < LEASE * 30, "round {round}: {verb} {id}: {}\n{}", said(&out), waits.run());

@@ -25,22 +25,32 @@ pub async fn recover(shared: &Arc<Shared>, tasks: &Tasks) -> Result<(), StoreErr
     match shared.store.hosts() {
         None => recover_runs(shared, tasks, shared.store.open_runs().await?).await,
         // The others are in the hands of machines that are at work, or may be.
-        Some(hosts) => taken_over(shared, tasks, hosts.take_over(&served(shared)).await?).await,
+        Some(hosts) => {
+            let runs = hosts.take_over(&served(shared)).await?;
+            taken_over(shared, tasks, &runs).await
+        }
     }
 }
 
 /// Takes over what other machines leave, for as long as the engine lives.
 pub async fn keep_taking_over(shared: Arc<Shared>, tasks: Arc<Tasks>) {
+    // Taken, and not brought to rest yet: nobody else does.
+    let mut taken: Vec<RunId> = Vec::new();
     while let Some(hosts) = shared.store.hosts() {
         tokio::time::sleep(hosts.looks_every()).await;
-        let taken = match hosts.take_over(&served(&shared)).await {
-            Ok(runs) => taken_over(&shared, &tasks, runs).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = taken {
-            // What was taken and is not brought to rest yet has no task: it is looked for at the next look.
-            tracing::warn!(%error, "what other machines left cannot be looked at now");
+        match hosts.take_over(&served(&shared)).await {
+            Ok(runs) => taken.extend(runs),
+            Err(error) => tracing::warn!(%error, "what other machines left cannot be looked at now"),
         }
+        let mut left = Vec::new();
+        for run in std::mem::take(&mut taken) {
+            // Each by itself: one that is at rest may be ordered about from then on.
+            if let Err(error) = taken_over(&shared, &tasks, &[run]).await {
+                tracing::warn!(%run, %error, "a run that was taken over is not brought to rest yet");
+                left.push(run);
+            }
+        }
+        taken = left;
     }
 }
 
@@ -50,7 +60,7 @@ fn served(shared: &Shared) -> Vec<EnvId> {
 }
 
 /// Goes on with runs that other machines left, as with those of an earlier process.
-async fn taken_over(shared: &Arc<Shared>, tasks: &Tasks, runs: Vec<RunId>) -> Result<(), StoreError> {
+async fn taken_over(shared: &Arc<Shared>, tasks: &Tasks, runs: &[RunId]) -> Result<(), StoreError> {
     if runs.is_empty() {
         return Ok(());
     }
@@ -59,7 +69,7 @@ async fn taken_over(shared: &Arc<Shared>, tasks: &Tasks, runs: Vec<RunId>) -> Re
     let mut rows = Vec::new();
     for run in runs {
         tracing::warn!(%run, "a run was taken over from another machine");
-        rows.extend(shared.store.run(run).await?);
+        rows.extend(shared.store.run(*run).await?.filter(|row| !row.state.is_closed()));
     }
     recover_runs(shared, tasks, rows).await
 }
