@@ -298,6 +298,7 @@ pub(crate) mod tests {
             server: None,
             range: None,
             headless: true,
+            due: None,
             text: None,
         };
         let collected = Some(Collected {

@@ -14,7 +14,7 @@ use crate::exit::{Exit, Stop};
 
 fn params(args: RunArgs, numbers: Vec<String>) -> StartParams {
     let RunArgs { sweep, since, until, remedy, .. } = args;
-    StartParams { sweep, numbers, since, until, remedy }
+    StartParams { sweep, numbers, since, until, remedy, due: None }
 }
 
 /// Runs a plan of the owner behind a socket: its plans, its environments.

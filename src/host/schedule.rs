@@ -94,6 +94,8 @@ struct Due {
     remedy: bool,
     /// One of several that were missed: waits for the plan to be free.
     patient: bool,
+    /// When.
+    at: Ts,
 }
 
 impl Planner {
@@ -198,7 +200,7 @@ impl Planner {
             }
         }
         for (plan, due) in starts {
-            let params = StartParams { remedy: due.remedy, ..StartParams::default() };
+            let params = StartParams { remedy: due.remedy, due: Some(due.at), ..StartParams::default() };
             let refused = self.order(Command::Start { plan: plan.clone(), params }).await;
             // The run that is in the way was opened after the state we know of.
             if let (Some(Refusal::Busy(Reason::Busy { run, .. })), Some(line)) = (refused, self.lines.get_mut(&plan)) {
@@ -247,6 +249,10 @@ impl Planner {
         match self.link.submit(order).await {
             // The engine has it in its log of actions, refused ones too.
             Ok(Receipt::Accepted { .. }) => None,
+            Ok(Receipt::Refused(why @ Refusal::WrongState(Reason::StartedElsewhere { .. }))) => {
+                tracing::debug!(%why, "nothing is left to start");
+                None
+            }
             Ok(Receipt::Refused(why)) => {
                 tracing::warn!(%why, "a scheduled order was refused");
                 Some(why)
@@ -272,22 +278,24 @@ impl Line {
         let late = |due: &Ts| now.since(*due) > ON_TIME;
         let on_time = dues.iter().any(|due| !late(due));
         let missed = dues.iter().filter(|due| late(due)).count();
-        let once = Due { remedy: false, patient: false };
+        let of = |patient: bool| move |at: &Ts| Due { remedy: false, patient, at: *at };
+        let newest = dues.last().map(of(false));
         match self.schedule.missed {
+            // Of those that are on time the newest one stands for all.
             Missed::All => {
-                let all = missed + usize::from(on_time);
-                self.waiting.extend(std::iter::repeat_n(Due { patient: true, ..once }, all));
+                let each = dues.iter().take(missed).chain(dues.last().filter(|_| on_time));
+                self.waiting.extend(each.map(of(true)));
             }
-            Missed::Once if missed > 0 || on_time => self.waiting.push_back(once),
-            Missed::Skip if on_time => self.waiting.push_back(once),
+            Missed::Once if missed > 0 || on_time => self.waiting.extend(newest),
+            Missed::Skip if on_time => self.waiting.extend(newest),
             Missed::Once | Missed::Skip => {}
         }
         let Some(remedy) = &self.remedy else { return };
         let (dues, after) = passed(remedy, self.remedy_after, now);
         self.remedy_after = after;
-        if dues.iter().any(|due| !late(due)) {
+        if let Some(at) = dues.last().filter(|due| !late(due)) {
             // Beside the plan's own run at the same minute it waits, rather than being refused.
-            self.waiting.push_back(Due { remedy: true, patient: true });
+            self.waiting.push_back(Due { remedy: true, patient: true, at: *at });
         }
     }
 }

@@ -163,6 +163,7 @@ fn forms_give_the_orders_they_say() {
         since: Some("2026-11-01".into()),
         until: Some("2026-11-30".into()),
         remedy: false,
+        due: None,
     };
     assert!(matches!(&c.orders[0], Command::Start { params: p, .. } if *p == params), "{:?}", c.orders);
     c.keys("P");

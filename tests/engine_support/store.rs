@@ -13,7 +13,7 @@ use skydeck::domain::filter::Filter;
 use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck::domain::plan::Plan;
 use skydeck::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRequest, RunColumn, Scope};
-use skydeck::domain::run::{BillRow, Mark, RunRow, StoppedRun};
+use skydeck::domain::run::{BillRow, DueTime, Mark, RunRow, StoppedRun};
 use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
 use skydeck::store::hosts::{Host, Hosts};
@@ -80,6 +80,10 @@ impl Hosts for Together {
 
     async fn take_over(&self, _: &[EnvId]) -> Result<Vec<RunId>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn is_started(&self, _: &PlanId, _: DueTime) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn list(&self) -> Result<Vec<Host>, StoreError> {

@@ -107,6 +107,7 @@ impl Link for Store {
                     server: None,
                     range: None,
                     headless: false,
+                    due: None,
                 };
                 let row = RunRow {
                     head,

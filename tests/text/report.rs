@@ -104,6 +104,7 @@ fn head(id: RunId) -> RunHead {
         server: None,
         range: None,
         headless: false,
+        due: None,
     }
 }
 

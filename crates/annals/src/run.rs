@@ -369,6 +369,7 @@ pub fn head(house: &House, plan: &Plan, begun: Begun<'_>, rng: &mut Rng) -> RunH
         server: Some(house.server.clone()),
         range: None,
         headless: false,
+        due: None,
         text: None,
     }
 }

@@ -15,7 +15,7 @@ use skydeck_core::domain::operation::Operation;
 use skydeck_core::domain::plan::Plan;
 use skydeck_core::domain::range::Range;
 use skydeck_core::domain::reason::{LeftOut, Reason};
-use skydeck_core::domain::run::{Revision, RunHead, RunKind, RunState};
+use skydeck_core::domain::run::{DueTime, Revision, RunHead, RunKind, RunState};
 use skydeck_core::domain::who::Who;
 use skydeck_core::text::readable;
 use skydeck_plan::render::{self, RenderContext, RenderError, feed};
@@ -71,6 +71,8 @@ impl Inner {
         };
         let receipt = match receipt {
             Ok(receipt) => receipt,
+            // Every machine has the same clock: that another one was first is nothing that happened here.
+            Err(refusal @ Refusal::WrongState(Reason::StartedElsewhere { .. })) => Receipt::Refused(refusal),
             Err(refusal) => {
                 self.log_refused(&order, &refusal).await;
                 Receipt::Refused(refusal)
@@ -177,6 +179,11 @@ impl Inner {
         if by.is_schedule() && env.env.production && !plan.policy.schedule.as_ref().is_some_and(|s| s.production) {
             return Err(Refusal::BadPlan(Reason::OffInProduction { plan: id.clone() }));
         }
+        if let (Some(hosts), Some(due)) = (self.shared.store.hosts(), params.due)
+            && hosts.is_started(id, DueTime { at: due, remedy: params.remedy }).await?
+        {
+            return Err(Refusal::WrongState(Reason::StartedElsewhere { plan: id.clone() }));
+        }
         self.shared.idle(id)?;
         // Said before anything is read: nobody could approve what it finds.
         if !plan.target.collects {
@@ -233,7 +240,8 @@ impl Inner {
         };
         let floor = Floor { scopes: scope::of(&context), ..floor };
         let range = Range::of(params, &plan);
-        let head = RunHead { filter, range, ..self.head(RunKind::Fresh, &plan, &env, by, headless)? };
+        let due = params.due.map(|at| DueTime { at, remedy: params.remedy });
+        let head = RunHead { filter, range, due, ..self.head(RunKind::Fresh, &plan, &env, by, headless)? };
         Ok((head, plan, env, What::Query(Box::new(floor), params.clone(), source)))
     }
 
@@ -394,6 +402,7 @@ impl Inner {
             server: Some(env.server()),
             range: None,
             headless,
+            due: None,
             text: None,
         })
     }

@@ -187,6 +187,7 @@ mod tests {
             server: None,
             range: None,
             headless: false,
+            due: None,
             text: None,
         };
         let (state, closed) = if over {

@@ -19,6 +19,18 @@ alter table head add column turn int4 references host;
 alter table head add column turn_until timestamptz;
 create index run_held on run (holder) where holder is not null and closed is null;
 
+-- Due times that were started, each by one machine: all of them have the same clock.
+create table slot (
+  plan text collate "C" not null,
+  remedy boolean not null,          -- of the plan's compensation query
+  due int8 not null,
+  run text collate "C" not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (plan, remedy, due)
+);
+create index slot_at on slot (at);
+create type slot_v1 as (plan text, remedy boolean, due int8, run text);
+
 -- Joins those that write. No row: a machine writes alone, and its turn is not over.
 create function join_v1(p_name text, p_boot text, p_version text, p_lease int4) returns table (host int4, fence int8, seq int8)
 language plpgsql security definer set search_path = skydeck, pg_temp as $$
@@ -28,6 +40,7 @@ declare
   v_no int4;
 begin
   delete from batch_seen b where b.stored < clock_timestamp() - interval '7 days';
+  delete from slot s where s.at < clock_timestamp() - interval '400 days';
   update head h set host = '*', boot = '*', fence = h.fence + case when h.boot = '*' then 0 else 1 end,
       since = case when h.boot = '*' then h.since else clock_timestamp() end,
       until = greatest(case when h.boot = '*' then h.until end, clock_timestamp() + make_interval(secs => p_lease))
@@ -104,7 +117,7 @@ end $$;
 -- Adds facts, of one of several machines (`p_host`), or of one that writes alone (null). `p_held`: runs that the facts go on with;
 -- they must be in its hands. `p_opened`: runs that begin with them, which are from then on.
 create function append_v2(
-  p_host int4, p_held text[], p_opened text[],
+  p_host int4, p_held text[], p_opened text[], p_slots slot_v1[],
   p_fence int8, p_after int8, p_batches batch_v1[], p_facts fact_v1[], p_known known_v1[], p_names name_v1[], p_revs rev_v1[],
   p_runs run_v1[], p_heads run_head_v1[], p_rows bill_row_v1[], p_bills bill_v1[], p_records record_v1[], p_numbers number_v1[], p_places places_v1[],
   p_hours hour_v1[], p_actions action_v1[], p_kept kept_v1[]) returns bytea
@@ -136,6 +149,11 @@ begin
     if v_said is not null then
       raise exception using errcode = 'SK007', message = v_said;
     end if;
+    -- A due time is started once.
+    select string_agg(s.run, ' ') into v_said from slot s join unnest(p_slots) n on n.plan = s.plan and n.remedy = s.remedy and n.due = s.due;
+    if v_said is not null then
+      raise exception using errcode = 'SK007', message = v_said;
+    end if;
     -- A plan has one open run, whichever machine opened it.
     select string_agg(r.id, ' ') into v_said from unnest(p_runs) n join run r on r.plan = n.plan and r.closed is null
       where n.id = any(p_opened) and not r.id = any(p_opened);
@@ -148,6 +166,7 @@ begin
   if v_turn is not null then
     update head set turn = null, turn_until = null where book = 1;
   end if;
+  insert into slot (plan, remedy, due, run) select plan, remedy, due, run from unnest(p_slots) on conflict do nothing;
   if p_host is not null and cardinality(p_opened) > 0 then
     update run set holder = p_host, fence = 1 where id = any(p_opened);
   end if;
@@ -155,11 +174,11 @@ begin
 end $$;
 
 revoke all on all functions in schema skydeck from public;
-grant select on host to skydeck_host, skydeck_reader;
+grant select on host, slot to skydeck_host, skydeck_reader;
 grant execute on function join_v1(text, text, text, int4), stay_v1(int4, int8, int4), part_v1(int4), evict_v1(int4),
   turn_v1(int4, int4),
   take_run_v1(int4, text, int4, int8) to skydeck_host;
-grant execute on function append_v2(int4, text[], text[], int8, int8, batch_v1[], fact_v1[], known_v1[], name_v1[], rev_v1[], run_v1[],
+grant execute on function append_v2(int4, text[], text[], slot_v1[], int8, int8, batch_v1[], fact_v1[], known_v1[], name_v1[], rev_v1[], run_v1[],
   run_head_v1[], bill_row_v1[], bill_v1[], record_v1[], number_v1[], places_v1[], hour_v1[], action_v1[], kept_v1[]) to skydeck_host;
 delete from made_as;
 insert into made_as (name, said) select name, said from shapes_v1();

@@ -28,10 +28,11 @@ async fn call(inner: &Inner, pen: Pen, rows: Rows) -> Answer {
         Err(fault) if fault.is_away() => return Answer::Refused(Refused::Away(fault)),
         Err(fault) => return Answer::Refused(Refused::Final(fault)),
     };
-    let values: [&(dyn ToSql + Sync); 20] = [
+    let values: [&(dyn ToSql + Sync); 21] = [
         &pen.host,
         &rows.held,
         &rows.opened,
+        &rows.slots,
         &pen.fence,
         &pen.seq,
         &rows.batches,

@@ -22,6 +22,7 @@ use skydeck_store::{StoreError, codec};
 
 use crate::rows::{
     ActionIn, BillIn, BillRowIn, HourIn, KeptIn, NameIn, NumberIn, PlacesIn, RecordIn, RevIn, Rows, RunHeadIn, RunIn,
+    SlotIn,
 };
 use crate::span::{moment, number, place, small};
 use crate::tables::{family_parts, fid_text, group_of, made_parts, plain, run_key};
@@ -407,7 +408,11 @@ pub(crate) fn in_hand(event: &Event, rows: &mut Rows) {
         }
     };
     match transition(event) {
-        Change::Opened(head) => note(&mut rows.opened, head.id),
+        Change::Opened(head) => {
+            note(&mut rows.opened, head.id);
+            let (plan, run) = (head.plan.as_str().to_owned(), head.id.to_string());
+            rows.slots.extend(head.due.map(|due| SlotIn { plan, remedy: due.remedy, due: due.at.0, run }));
+        }
         Change::Found { run, .. } | Change::Run { run, .. } | Change::Bill { run, .. } => note(&mut rows.held, run),
         // What is said of a run by whoever has none of it in hand: its bills leave with time, a person resolves one.
         Change::Nothing

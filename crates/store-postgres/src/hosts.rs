@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
-use skydeck_core::domain::ids::{EnvId, RunId, Seq};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq};
+use skydeck_core::domain::run::DueTime;
 use skydeck_store::StoreError;
 use skydeck_store::hosts::{Host, Hosts};
 use tokio::sync::watch;
@@ -85,7 +86,7 @@ pub(crate) async fn stay(inner: Arc<Inner>, pen: Pen, signs: Signs) {
         }
         let before = boot_time();
         let values: Vec<Value> = vec![Box::new(host), Box::new(pen.fence), Box::new(secs(lease))];
-        match inner.rows("select skydeck.stay_v1($1, $2, $3)", &values).await {
+        match inner.rows_now("select skydeck.stay_v1($1, $2, $3)", &values).await {
             Ok(rows) if rows.first().is_some_and(|row| column(row, 0).unwrap_or(false)) => heard.at(before),
             Ok(_) => {
                 lost.store(true, Ordering::SeqCst);
@@ -130,7 +131,7 @@ impl Members {
     }
 
     async fn ask(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<tokio_postgres::Row>, StoreError> {
-        Ok(self.io.ask(move |inner| async move { inner.rows(sql, &values).await }).await?)
+        Ok(self.io.ask(move |inner| async move { inner.rows_now(sql, &values).await }).await?)
     }
 
     async fn left(&self, envs: &[EnvId]) -> Result<Vec<Left>, StoreError> {
@@ -220,6 +221,13 @@ impl Hosts for Members {
             }
         }
         Ok(taken)
+    }
+
+    async fn is_started(&self, plan: &PlanId, due: DueTime) -> Result<bool, StoreError> {
+        let sql = "select exists (select from skydeck.slot where plan = $1 and remedy = $2 and due = $3)";
+        let values: Vec<Value> = vec![Box::new(plan.as_str().to_owned()), Box::new(due.remedy), Box::new(due.at.0)];
+        let rows = self.ask(sql, values).await?;
+        rows.first().map_or(Ok(false), |row| column(row, 0))
     }
 
     async fn list(&self) -> Result<Vec<Host>, StoreError> {

@@ -11,7 +11,7 @@ use crate::connect::{LIMIT, Settings, connect};
 use crate::fault::PgFault;
 
 const CALL: &str = "select skydeck.append_v2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
-                    $19, $20)";
+                    $19, $20, $21)";
 
 /// The writer's connection, made when it is first used.
 #[derive(Default)]

@@ -13,6 +13,15 @@ pub(crate) struct BatchIn {
 }
 
 #[derive(Debug, ToSql)]
+#[postgres(name = "slot_v1")]
+pub(crate) struct SlotIn {
+    pub plan: String,
+    pub remedy: bool,
+    pub due: i64,
+    pub run: String,
+}
+
+#[derive(Debug, ToSql)]
 #[postgres(name = "fact_v1")]
 pub(crate) struct FactIn {
     pub at: i64,
@@ -185,6 +194,8 @@ pub(crate) struct KeptIn {
 /// Everything of one append.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
+    /// Due times that the facts' runs were started for.
+    pub slots: Vec<SlotIn>,
     /// Runs that the facts go on with, and those that begin with them.
     pub held: Vec<String>,
     pub opened: Vec<String>,

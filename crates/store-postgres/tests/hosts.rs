@@ -10,14 +10,16 @@ use std::time::{Duration, Instant};
 use kit::Server;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{EnvId, Seq};
+use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
+use skydeck_core::domain::run::{DueTime, RunHead, RunKind};
 use skydeck_core::domain::step::Step;
+use skydeck_core::domain::time::Ts;
 use skydeck_store::hosts::Hosts;
 use skydeck_store::{AppendError, Batch, Reads, Store, StoreError};
 use skydeck_store_postgres::check::{Finding, Grade, check};
 use skydeck_store_postgres::{PgStore, Settings, Turn};
 use skydeck_store_testkit::block;
-use skydeck_store_testkit::facts::{TestClock, action, audited, begun, closed, key, run_id, settled, tried};
+use skydeck_store_testkit::facts::{TestClock, action, audited, begun, closed, head, key, run_id, settled, tried};
 
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -125,6 +127,25 @@ fn a_plan_has_one_open_run_whichever_machine_opened_it() {
     assert_eq!(second.unwrap_err(), AppendError::Fenced(vec![run_id(1)]));
     block(one.append(vec![settled(1, 1, Slot::Waiting, audited()), closed(1)].into())).unwrap();
     block(two.append(begun(2, "p", &[2]).into())).unwrap();
+}
+
+#[test]
+fn what_is_due_is_started_by_one_machine_however_soon_its_run_is_over() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    let due = |at: i64, remedy: bool| DueTime { at: Ts(at), remedy };
+    let of =
+        |n: u64, due: DueTime| Event::RunOpened(Box::new(RunHead { due: Some(due), ..head(n, "p", RunKind::Fresh) }));
+    let is_started = |store: &PgStore, due| block(hosts(store).is_started(&PlanId::new("p"), due)).unwrap();
+    assert!(!is_started(&two, due(1, false)));
+    block(one.append(vec![of(1, due(1, false)), closed(1)].into())).unwrap();
+    assert!(is_started(&two, due(1, false)) && !is_started(&two, due(2, false)) && !is_started(&two, due(1, true)));
+    let again = block(two.append(vec![of(2, due(1, false))].into()));
+    assert_eq!(again.unwrap_err(), AppendError::Fenced(vec![run_id(1)]), "also where nobody asked before");
+    for (n, next) in [(3, due(2, false)), (4, due(1, true))] {
+        block(two.append(vec![of(n, next), closed(n)].into())).unwrap();
+    }
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub fn head(n: u64, plan: &str, kind: RunKind) -> RunHead {
         server: None,
         range: None,
         headless: false,
+        due: None,
     }
 }
 

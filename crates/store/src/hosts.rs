@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use skydeck_core::domain::ids::{EnvId, RunId, Seq};
+use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq};
+use skydeck_core::domain::run::DueTime;
 use tokio::sync::watch;
 
 use super::StoreError;
@@ -47,6 +48,9 @@ pub trait Hosts: Send + Sync {
     /// Takes the open runs in these environments that nobody has any more; gives those that are in this machine's hands from now on. A machine that was
     /// not heard of loses its runs only where it was silent at two looks, a lease apart, with every look between answered.
     async fn take_over(&self, envs: &[EnvId]) -> Result<Vec<RunId>, StoreError>;
+
+    /// Whether a due time of a plan was started, by whichever machine.
+    async fn is_started(&self, plan: &PlanId, due: DueTime) -> Result<bool, StoreError>;
 
     /// The machines that count, and those that still have runs.
     async fn list(&self) -> Result<Vec<Host>, StoreError>;

@@ -82,6 +82,7 @@ pub fn head(n: u64, env: &str, production: bool) -> RunHead {
         server: None,
         range: None,
         headless: false,
+        due: None,
     }
 }
 

@@ -129,6 +129,7 @@ async fn begin(store: &Arc<dyn Store>, n: u64, fids: std::ops::Range<u64>) -> Re
         server: None,
         range: None,
         headless: false,
+        due: None,
     };
     store.append(vec![Event::RunOpened(Box::new(head))].into()).await?;
     let mut rng = Rng::with_seed(n);

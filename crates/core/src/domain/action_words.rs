@@ -158,6 +158,7 @@ mod tests {
             since: Some("2026-11-01".into()),
             until: Some("2026-11-30 08:00:00".into()),
             remedy: true,
+            due: None,
         };
         let said = zh(&entry(&format!("accepted; {}", params.words()), None), &|_| String::new());
         assert_eq!(said, "已受理：自 2026-11-01，至 2026-11-30 08:00:00，2 个单号，全量读取，补偿查询");

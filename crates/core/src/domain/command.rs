@@ -12,6 +12,7 @@ use super::plan::Plan;
 use super::range::Range;
 use super::reason::Reason;
 use super::run::{Flag, Revision};
+use super::time::Ts;
 use super::who::Who;
 
 /// An order with its sender. The same id twice does nothing twice.
@@ -218,6 +219,9 @@ pub struct StartParams {
     /// The plan's compensation query (`omissionRemedy`) in place of its own; moves no mark.
     #[serde(default)]
     pub remedy: bool,
+    /// The due time that starts it, where the clock does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Ts>,
 }
 
 impl StartParams {
@@ -379,7 +383,7 @@ fn within(value: &serde_json::Value) -> Result<(), Reason> {
 impl Range {
     /// What these parameters cut of a plan's query, if anything.
     pub fn of(params: &StartParams, plan: &Plan) -> Option<Self> {
-        let StartParams { sweep: _, numbers, since, until, remedy } = params;
+        let StartParams { sweep: _, numbers, since, until, remedy, due: _ } = params;
         let cut = !numbers.is_empty() || since.is_some() || until.is_some() || *remedy;
         cut.then(|| Self {
             field: plan.source.mark_column.clone(),

@@ -33,6 +33,7 @@ pub fn head(plan: &PlanId, at: i64) -> RunHead {
         server: None,
         range: None,
         headless: false,
+        due: None,
         text: None,
     }
 }

@@ -110,7 +110,7 @@ impl Purpose for RunWith {
                 return Err(fill(t.bad_date, &[text]));
             }
         }
-        let params = StartParams { sweep: values.is_on(3), numbers, since, until, remedy: values.is_on(4) };
+        let params = StartParams { sweep: values.is_on(3), numbers, since, until, remedy: values.is_on(4), due: None };
         if params.remedy && (params.since.is_some() || params.until.is_some() || params.sweep) {
             return Err(t.remedy_alone.to_owned());
         }

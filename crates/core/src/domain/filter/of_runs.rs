@@ -189,6 +189,7 @@ mod tests {
             server: None,
             range: None,
             headless: false,
+            due: None,
             text: None,
         };
         RunRow {

@@ -188,6 +188,8 @@ pub enum Reason {
     WritesElsewhere { host: String },
     /// The run is in another machine's hands; none: which is not known, or one takes it over in a moment.
     RunElsewhere { run: RunId, host: Option<String> },
+    /// Another machine has started what was due.
+    StartedElsewhere { plan: PlanId },
     /// The plan cannot be used: what the reader of plans says.
     PlanProblem {
         said: String,

@@ -144,6 +144,7 @@ fn of_a_run() -> Vec<Reason> {
         Reason::WritesElsewhere { host: "bastion1".into() },
         Reason::RunElsewhere { run: run(), host: Some("bastion1".into()) },
         Reason::RunElsewhere { run: run(), host: None },
+        Reason::StartedElsewhere { plan: plan() },
     ]
 }
 

@@ -285,6 +285,9 @@ sentences! { |label|
     R::RunElsewhere { run, host: Some(host) } =>
         format!("run {run} is in the hands of {host}: give the order there"),
         format!("运行 {run} 由 {host} 执行：请在该主机上操作");
+    R::StartedElsewhere { plan } =>
+        format!("another machine has started what was due of {plan}"),
+        format!("{plan} 的本次定时已由其他主机启动");
 
     // What a plan lacks.
     R::PlanProblem { said, zh } =>

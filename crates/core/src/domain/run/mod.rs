@@ -111,10 +111,24 @@ pub struct RunHead {
     /// A verb opened it, not a console.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub headless: bool,
+    /// The due time that started it, where the clock did: of several machines that share a store one starts it.
+    #[serde(rename = "due", default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<DueTime>,
     /// The plan itself, in the fact that opens the first run of a revision. Readers get a head without it: the index
     /// keeps it under the revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Box<Plan>>,
+}
+
+/// A due time of a plan's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueTime {
+    /// When.
+    #[serde(rename = "t")]
+    pub at: Ts,
+    /// Of the plan's compensation query.
+    #[serde(rename = "r", default, skip_serializing_if = "std::ops::Not::not")]
+    pub remedy: bool,
 }
 
 impl RunHead {
