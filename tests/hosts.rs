@@ -167,7 +167,7 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
     let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
     let (mut works, mut waits) = (one, two);
     let mut rng = fastrand::Rng::with_seed(kills());
-    let (mut gaps, mut taken) = (Vec::new(), 0);
+    let mut gaps = Vec::new();
     for round in 0..kills() {
         let before = place.calls().len();
         let mut run = works.command(&["run", PLAN, "--sweep", "--yes"]).spawn().unwrap();
@@ -188,7 +188,7 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
             until("it was taken over", || {
                 !["working", "settling", "collecting"].contains(&waits.run()["state"].as_str().unwrap())
             });
-            (gaps.push(since.elapsed()), taken += 1);
+            gaps.push(since.elapsed());
             until("what was in flight is settled", || waits.run()["unknown"] == 0);
         }
         let id = waits.run()["run"].as_str().map(str::to_owned);
@@ -221,7 +221,7 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
         .sum();
     assert_eq!(told, place.audits().len() as u64, "as many are told as were audited");
     gaps.sort();
-    eprintln!("{} kills, {taken} runs taken over, gaps {gaps:?}", kills());
+    eprintln!("{} kills, {} runs taken over, gaps {gaps:?}", kills(), gaps.len());
 }
 
 #[test]

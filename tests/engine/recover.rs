@@ -90,7 +90,7 @@ async fn a_run_whose_process_died_is_nowhere_told_as_writing_on_a_disk_that_is_s
         matches!(open.as_slice(), [row] if row.state == RunState::Working),
         "the store does not know yet: {open:?}"
     );
-    assert_eq!(told_at_work(&bench).await, []);
+    assert_eq!(Box::pin(told_at_work(&bench)).await, []);
     let Answer::Run(Some(row)) = bench.engine.as_ref().unwrap().ask(Query::Run(open[0].head.id)).await.unwrap() else {
         panic!("the run is gone")
     };
@@ -222,7 +222,7 @@ async fn every_append_may_fail_once_or_for_good_stored_or_not() {
                     assert!(shown || state.is_closed(), "append {n}: {state:?}");
                 }
                 if from_then {
-                    assert_eq!(told_at_work(&bench).await, [], "append {n}");
+                    assert_eq!(Box::pin(told_at_work(&bench)).await, [], "append {n}");
                 }
             }
             drop(failed);
