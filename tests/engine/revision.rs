@@ -4,6 +4,7 @@ use crate::engine_support::*;
 use skydeck::domain::command::{Command, Receipt, Refusal, Selection};
 use skydeck::domain::event::Event;
 use skydeck::domain::ids::{PlanId, PlanRev, RunId};
+use skydeck::domain::plan::Column;
 use skydeck::domain::query::{Answer, Query, RevisionRow};
 use skydeck::domain::run::Revision;
 
@@ -157,4 +158,30 @@ async fn a_revision_that_is_not_kept_is_said_and_nothing_is_opened() {
     }
     assert_eq!(bench.store.open_runs().unwrap().len(), runs);
     assert!(bench.accepted(retry(Revision::Newest)).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_of_a_bill_that_is_retried_stand_under_their_own_columns_whatever_the_plan_reads_by_now() {
+    let column = |key: &str| Column { key: key.into(), path: key.into(), label: key.into() };
+    let mut bench = Bench::started().await;
+    bench.world.add(1, "A");
+    let first = bench.whole_run().await.head.id;
+    assert_eq!(bench.word(first, 1), "skipped:created");
+    // A plan that got a column before the old one, one that reads them the other way round, and one that lost the old one.
+    for (rev, names, want) in [
+        ("1111111111111111", vec!["FCust", "FOrg"], vec!["", "100"]),
+        ("2222222222222222", vec!["FOrg", "FCust"], vec!["100", ""]),
+        ("3333333333333333", vec!["FOrg"], vec!["100"]),
+        ("4444444444444444", vec!["FCust"], vec![""]),
+    ] {
+        bench.plans.0.lock().unwrap()[0].source.columns = names.iter().map(|name| column(name)).collect();
+        learn(&mut bench, rev, false).await;
+        let run = bench.accepted(retry(Revision::Newest)).await.unwrap();
+        bench.awaiting(run).await;
+        let approve = bench.approval(run);
+        bench.accepted(approve).await;
+        assert_eq!(bench.closed(run).await.head.columns, names);
+        let row = bench.store.bill_of_run(run, &fid(1)).unwrap().unwrap();
+        assert_eq!(row.columns, want, "{names:?}");
+    }
 }

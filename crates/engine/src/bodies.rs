@@ -4,6 +4,7 @@
 //! be made, and of two that would have one key, nothing is sent.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::ports::{FoundPage, PageQuery};
@@ -21,6 +22,7 @@ use super::control::Stop;
 use super::decide::{Case, Judgement, Moment, judge};
 use super::looks::sight;
 use super::pages::{Failed, Pages};
+use super::realigned::Realigned;
 use super::run_context::Making;
 use super::runner::Runner;
 use super::server_time::server_time;
@@ -182,9 +184,12 @@ impl Runner {
         let mut all = Vec::new();
         let mut anew = Vec::new();
         let mut kept = HashSet::new();
+        let run = Arc::clone(&self.run);
+        let mut realigned = Realigned::new(run.shared.store.as_ref(), &run.head);
         for row in rows {
             let fid = row.fid().clone();
-            let Some(mut found) = self.run.shared.store.found(row.run, &fid).await? else { continue };
+            let Some(found) = self.run.shared.store.found(row.run, &fid).await? else { continue };
+            let mut found = realigned.found(row.run, found).await?;
             let past = BillHistory::of(self.run.shared.store.as_ref(), &row.key, self.run.head.id).await?;
             let text = self.run.shared.store.body(row.run, &fid).await?;
             if let Some(body) = &mut found.body {

@@ -23,6 +23,7 @@ use skydeck_plan::render::RenderContext;
 use super::control::Stop;
 use super::dispatch::Dispatch;
 use super::pages::{Failed, Pages};
+use super::realigned::Realigned;
 use super::run_set::Set;
 use super::runner::Runner;
 use super::scope::Scope;
@@ -146,9 +147,7 @@ impl Runner {
             Err(Failed::Erp(why)) => self.abandon(RunEnd::CollectFailed(self.run.env.astray().unwrap_or(why))).await,
             Err(Failed::Stop(Stop::Cancel)) => self.cancelled().await,
             // Nothing was approved: there is nothing to go on with, and room is kept for an end.
-            Err(Failed::Stop(Stop::Store(error))) => {
-                self.abandon(RunEnd::CollectFailed(Reason::Disk { said: error.to_string() })).await
-            }
+            Err(Failed::Stop(Stop::Store(error))) => self.abandon(RunEnd::CollectFailed(error.reason())).await,
             Err(Failed::Stop(Stop::Pause(..) | Stop::Drain)) => {
                 self.abandon(RunEnd::CollectFailed(Reason::Interrupted {})).await
             }
@@ -290,6 +289,8 @@ impl Runner {
             all.extend(read.into_iter().map(|found| (found.fid.clone(), Found { absent: false, ..found })));
             return Ok((all, gone));
         }
+        let run = Arc::clone(&self.run);
+        let mut realigned = Realigned::new(run.shared.store.as_ref(), &run.head);
         for chunk in rows.chunks(READ_BATCH) {
             let fids: Vec<Fid> = chunk.iter().map(|r| r.fid().clone()).collect();
             let mut n = 0;
@@ -322,7 +323,7 @@ impl Runner {
                         fields: Vec::new(),
                     }
                 });
-                found.columns.clone_from(&row.columns);
+                found.columns = realigned.values(row.run, &row.columns).await?;
                 found.marked = None;
                 if found.no.is_empty() {
                     found.no.clone_from(&row.no);

@@ -72,7 +72,7 @@ impl Runner {
             {
                 return Err(error);
             }
-            Stop::Store(error) => (PauseWhy::Store(Reason::Disk { said: error.to_string() }), None, false),
+            Stop::Store(error) => (PauseWhy::Store(error.reason()), None, false),
         };
         let sweep = match why.reason() {
             Some(_) if sweeps => self.run.shared.sweep_next(&self.run.head.plan, &self.run.head.env, run).await?,

@@ -13,7 +13,6 @@ use crate::unstored::is_at_work;
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
 use skydeck_core::domain::live::Live;
-use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
 use skydeck_core::domain::transition::{Change, transition};
 use skydeck_core::domain::who::Who;
@@ -281,7 +280,7 @@ impl Present {
     fn show_failure(&self, error: &StoreError, stops: impl Fn(&RunRow) -> bool) {
         let mut live = self.live();
         for run in live.runs.values_mut().filter(|run| stops(&run.row)) {
-            run.row.state = RunState::Paused(PauseWhy::Store(Reason::Disk { said: error.to_string() }));
+            run.row.state = RunState::Paused(PauseWhy::Store(error.reason()));
             run.calls_are_lost();
         }
         self.send(|| Notice::Resync(Box::new(live.clone())), &live);

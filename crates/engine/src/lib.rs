@@ -68,6 +68,7 @@ mod prefetch;
 mod query_list;
 mod rate_limiter;
 mod reach;
+mod realigned;
 mod receipts;
 mod records;
 mod recover;

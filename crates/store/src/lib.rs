@@ -163,9 +163,9 @@ impl From<StoreError> for Refusal {
             StoreError::Taken { host, .. } => Self::Denied(Reason::WritesElsewhere { host }),
             StoreError::Fenced(ref runs) => match runs.first() {
                 Some(run) => Self::Denied(Reason::RunElsewhere { run: *run, host: None }),
-                None => Self::Store(Reason::Disk { said: error.to_string() }),
+                None => Self::Store(error.reason()),
             },
-            error => Self::Store(Reason::Disk { said: error.to_string() }),
+            error => Self::Store(error.reason()),
         }
     }
 }
@@ -184,6 +184,11 @@ impl StoreError {
 
     fn named(runs: &[RunId]) -> String {
         runs.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why a run or an order could not be stored, in both languages.
+    pub fn reason(&self) -> Reason {
+        Reason::Disk { said: self.to_string(), zh: Some(self.zh()) }
     }
 
     /// In Chinese; what the system or a deeper part said stays as it was said.

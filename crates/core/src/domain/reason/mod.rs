@@ -115,7 +115,12 @@ pub enum Reason {
     /// A task of ours died.
     TaskDied { said: Option<String> },
     /// The store does not take or give.
-    Disk { said: String },
+    Disk {
+        said: String,
+        /// The same in Chinese; facts of before have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        zh: Option<String>,
+    },
     /// Nobody came back to a paused run that the clock had started.
     Unattended { minutes: u32, why: Option<Box<Reason>> },
     /// The environment is another server than the one the run was read from.

@@ -90,7 +90,8 @@ fn stops() -> Vec<Reason> {
         Reason::Interrupted {},
         Reason::TaskDied { said: Some(said()) },
         Reason::TaskDied { said: None },
-        Reason::Disk { said: said() },
+        Reason::Disk { said: said(), zh: None },
+        Reason::Disk { said: said(), zh: Some("流水无法写入".into()) },
         Reason::Unattended { minutes: 30, why: Some(Box::new(Reason::CanaryUnknown {})) },
         Reason::Unattended { minutes: 30, why: None },
     ]

@@ -157,7 +157,9 @@ sentences! { |label|
     R::TaskDied { said: None } =>
         "the run's task died: report the service log",
         "运行的任务异常结束：请反馈服务日志";
-    R::Disk { said } => said.as_str(), format!("流水无法读写：“{said}”");
+    R::Disk { said, zh } =>
+        of_both(said, zh.as_deref(), false),
+        zh.clone().unwrap_or_else(|| format!("流水无法读写：“{said}”"));
     R::Unattended { minutes, why: Some(why) } =>
         format!("paused and left alone for {minutes} minutes: {}", en(why, label)),
         format!("暂停后 {minutes} 分钟无人处理：{}", zh(why, label));
