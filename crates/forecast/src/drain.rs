@@ -78,7 +78,7 @@ pub struct Scored {
     pub actual: f64,
     /// See `actual`.
     pub predicted: f64,
-    /// By `waiting / rate of the last 30 s`.
+    /// By `waiting / rate of late`: the same weighted calls, of which half of the weight is gone after four minutes, and nothing else.
     pub baseline: f64,
     /// The range, where there was one.
     pub range: Option<(f64, f64)>,
@@ -124,7 +124,7 @@ impl Drained {
         (0.02 + 1.0 / self.left().max(1.0)).sqrt()
     }
 
-    /// What the screen said before: what waits, by the rate of late.
+    /// What is compared with: what waits, by the rate of late alone.
     fn naive(&self) -> f64 {
         let rate = self.count / self.time.max(1.0);
         self.left() / rate.max(1e-9)

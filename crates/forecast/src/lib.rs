@@ -47,7 +47,7 @@ pub use self::run::Run;
 pub use self::spread::{Spread, normal_score};
 
 /// Number of what is folded, and how. Whoever folds otherwise raises it: states of another number are folded anew.
-pub const FORM: u32 = 3;
+pub const FORM: u32 = 4;
 /// Runs that are open at once, at most; of more the oldest are let go.
 const OPEN: usize = 512;
 /// Days of a ledger that are looked back over after a plan lay still, at most.

@@ -26,6 +26,8 @@ pub(crate) struct Watch {
     empty: f64,
     down: Sum,
     up: Sum,
+    /// The empty runs since the last one that was not.
+    hollow: Option<Episode>,
     /// Too little since.
     pub quiet: Option<Episode>,
     /// Too much since.
@@ -42,6 +44,7 @@ impl Default for Watch {
             high: Chance::new(2e-4),
             silence: Chance::new(3e-3),
             empty: 0.0,
+            hollow: None,
             down: Sum::new(7.5),
             up: Sum::new(11.0),
             quiet: None,
@@ -81,10 +84,10 @@ impl Watch {
         let mut told = Told::default();
         let mid = run.spread.mid(run.found);
         let score = normal_score(mid).clamp(-4.0, 4.0);
-        self.empty = if run.found == 0 { self.empty + run.spread.ln_zero() } else { 0.0 };
         let mean = run.spread.mean();
+        self.none_found(run);
         if !run.ripe {
-            self.empty = 0.0;
+            (self.empty, self.hollow) = (0.0, None);
             return told;
         }
         let low = run.trusted && self.low.is_below(mid);
@@ -95,6 +98,10 @@ impl Watch {
         // What stands unusual began with the first run that was.
         follow(&mut self.quiet, run, mid < 0.2, self.down.is_zero());
         follow(&mut self.busy, run, mid > 0.8, self.up.is_zero());
+        // Where each run by itself may well be empty, none of them is off, and all together are.
+        if silent && self.quiet.is_none() {
+            self.quiet = self.hollow;
+        }
         let was = (is_told(self.quiet.as_ref()), is_told(self.busy.as_ref()));
         let quiet = [(low, Forecaster::Found), (silent, Forecaster::Silence), (down, Forecaster::Drift)];
         if let Some(by) = begin(&mut self.quiet, &quiet) {
@@ -116,6 +123,16 @@ impl Watch {
         told
     }
 
+    /// Follows runs that find nothing at all.
+    fn none_found(&mut self, run: &Seen<'_>) {
+        if run.found > 0 {
+            (self.empty, self.hollow) = (0.0, None);
+            return;
+        }
+        self.empty += run.spread.ln_zero();
+        self.hollow.get_or_insert_with(|| Episode::new(run.at)).add(0.0, run.spread.mean());
+    }
+
     /// Ends what is usual again, and what has lasted so long that it is the usual now.
     fn settle(&mut self, run: &Seen<'_>, mid: f64, mean: f64) -> bool {
         let long = |episode: &Option<Episode>| {
@@ -123,7 +140,9 @@ impl Watch {
         };
         let (quiet, busy) = (long(&self.quiet), long(&self.busy));
         let usual = |sum: Sum, off: bool| !off && sum.is_calm() && mean > 0.0;
-        if quiet || (is_told(self.quiet.as_ref()) && usual(self.down, mid < 0.05)) {
+        // Silence is over with the first bill, and not sooner.
+        let silent = self.hollow.is_some() && self.quiet_by == Forecaster::Silence;
+        if quiet || (is_told(self.quiet.as_ref()) && usual(self.down, mid < 0.05 || silent)) {
             self.quiet = None;
             self.down.reset();
         }
@@ -178,4 +197,34 @@ fn begin(episode: &mut Option<Episode>, by: &[(bool, Forecaster)]) -> Option<For
     let (_, by) = by.iter().find(|(alarms, _)| *alarms)?;
     open.told = true;
     Some(*by)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run every hour that finds so many where nine in ten are expected; gives who told.
+    fn sees(watch: &mut Watch, hour: i64, found: u64) -> Vec<Forecaster> {
+        let (at, spread) = (hour * 3_600_000, Spread::new(0.9, 0.1));
+        watch.see(&Seen { at, found, spread: &spread, target: 2e-4, ripe: true, trusted: true }).alarms
+    }
+
+    #[test]
+    fn runs_of_which_each_may_well_be_empty_are_told_together_and_once_until_something_comes() {
+        let mut watch = Watch::default();
+        for hour in 0..60 {
+            assert_eq!(sees(&mut watch, hour, u64::from(hour % 2 == 0)), [], "as usual");
+        }
+        let told: Vec<i64> = (61..85).filter(|hour| !sees(&mut watch, *hour, 0).is_empty()).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let quiet = watch.quiet.unwrap();
+        assert!(
+            quiet.told && quiet.since == 59 * 3_600_000 && quiet.seen <= 0.0,
+            "since the first empty run: {quiet:?}"
+        );
+        for hour in 85..100 {
+            assert_eq!(sees(&mut watch, hour, 2), []);
+        }
+        assert!(watch.quiet.is_none(), "as usual again: {:?}", watch.quiet);
+    }
 }

@@ -1,6 +1,6 @@
 //! The forecasters on made-up worlds: `cargo run --release -p skydeck-forecast --example world -- 1..50`, `-- second 1..50`,
 //! `-- third 1..20`, of one kind `-- third shop 1..20`; `-- third own 1..20` says what the third one's generator counts
-//! of itself, and asks no forecaster.
+//! of itself, and asks no forecaster; `-- why 1..50` what was missed in the first one, and what could have been told at all.
 #![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, clippy::panic)]
 
 mod calls;
@@ -9,10 +9,12 @@ mod demand;
 mod desks;
 mod faults;
 mod feed;
+mod floor;
 mod office;
 mod own;
 mod people;
 mod trade;
+mod why;
 
 use std::collections::BTreeMap;
 
@@ -56,8 +58,8 @@ struct Year {
     /// Runs a day, and the hour of the first one.
     a_day: usize,
     first: u32,
-    /// The day on which its level changes, where one does.
-    shift: Option<i64>,
+    /// What it was made from, in the first world.
+    office: Option<Office>,
     runs: Vec<Run>,
 }
 
@@ -70,17 +72,17 @@ impl Year {
                 let runs = office.year(begins, DAYS, rng);
                 let (a_day, first) = (office.runs.len(), office.runs[0]);
                 let (plan, volume) = (office.plan.clone(), office.volume);
-                Self { plan, volume, kind: None, a_day, first, shift: Some(office.shift.0), runs }
+                Self { plan, volume, kind: None, a_day, first, office: Some(office), runs }
             }
             World::Second => {
                 let Company { volume, hours, runs } = Company::new(begins, DAYS, rng);
                 let plan = PlanId::new(format!("plan{n}"));
-                Self { plan, volume, kind: None, a_day: hours.len(), first: hours[0], shift: None, runs }
+                Self { plan, volume, kind: None, a_day: hours.len(), first: hours[0], office: None, runs }
             }
             World::Third => {
                 let Trade { kind, own, a_day, first, runs } = third(seed, n);
                 let plan = PlanId::new(format!("plan{n}"));
-                Self { plan, volume: own.volume, kind: Some(kind), a_day, first, shift: None, runs }
+                Self { plan, volume: own.volume, kind: Some(kind), a_day, first, office: None, runs }
             }
         }
     }
@@ -116,6 +118,8 @@ struct Sums {
     facts: u64,
     nanos: u128,
     bytes: usize,
+    /// What was missed, and why, where that is asked for.
+    why: Option<why::Why>,
 }
 
 /// Errors of the forecast and of its baseline, whether the range held, and how wide it was.
@@ -187,6 +191,11 @@ fn play(state: &State, plan: &PlanId, feed: &Feed, runs: &[Run], with: &mut dyn 
     None
 }
 
+/// Every second one of so many, by chance.
+fn thin(rng: &mut Rng, n: u64) -> u64 {
+    (0..n).filter(|_| rng.bool()).count() as u64
+}
+
 /// What goes wrong on purpose, from a state on that saw none of it.
 fn wrong(sums: &mut Sums, state: &State, rules: &Rules, office: &Year, feed: &Feed, rest: &[Run], rng: &mut Rng) {
     let plan = &office.plan;
@@ -206,13 +215,17 @@ fn wrong(sums: &mut Sums, state: &State, rules: &Rules, office: &Year, feed: &Fe
     if office.volume >= 150.0 {
         sums.one_large.add(one);
     }
-    sums.silent.add(play(state, plan, feed, &in_days(1), &mut |_| 0));
+    let silent = play(state, plan, feed, &in_days(1), &mut |_| 0);
+    sums.silent.add(silent);
     sums.two_days.add(play(state, plan, feed, &rest[..rest.len().min(2 * office.a_day)], &mut |_| 0));
     let seed = rng.u64(..);
-    let thin = |rng: &mut Rng, n: u64| (0..n).filter(|_| rng.bool()).count() as u64;
     let half = &rest[..rest.len().min(5 * office.a_day)];
     let mut chance = Rng::with_seed(seed);
-    sums.half.add(play(state, plan, feed, half, &mut |n| thin(&mut chance, n)));
+    let halved = play(state, plan, feed, half, &mut |n| thin(&mut chance, n));
+    sums.half.add(halved);
+    if let Some(why) = &mut sums.why {
+        why.look(&why::Wrong { state, office, feed, rest, day: &in_days(1), half, seed, silent, halved });
+    }
     let two = &rest[..rest.len().min(2 * office.a_day)];
     for which in 0..2 {
         let mut chance = Rng::with_seed(seed);
@@ -267,6 +280,9 @@ fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
             continue;
         }
         let runs = &office.runs;
+        if let Some(why) = &mut sums.why {
+            why.year(seed, n, &office);
+        }
         let mut fold = folder(State::default()).scoring();
         let mut rules = Rules::default();
         let (mut told, mut base, mut open) = (0, [0, 0], Vec::new());
@@ -286,7 +302,7 @@ fn volume(world: World, seed: u64, sums: &mut Sums, feed: &Feed) {
             let hour = (run.at - begins(day)) / 3_600_000;
             let calm = fold.say(&office.plan, None).is_none_or(|said| said.found.is_empty());
             let usable = number < DAYS - 10 && is_workday(day) && day.weekday().num_days_from_monday() < 5;
-            let settled = office.shift.is_none_or(|on| (number - on).unsigned_abs() > 8);
+            let settled = office.office.as_ref().is_none_or(|it| (number - it.shift.0).unsigned_abs() > 8);
             // A silent day is a whole one; one empty run may be any.
             let first = hour == i64::from(office.first);
             if number >= next_wrong && calm && usable && settled && first {
@@ -405,7 +421,7 @@ fn print(sums: &Sums) {
         sums.gain / f64::from(sums.inside.1.max(1))
     );
     println!(
-        "\n| calls done, at progress | median error, 90 % | `waiting / rate`: median, 90 % | range covers | width, median |"
+        "\n| calls done, at progress | median error, 90 % | `waiting / rate of late`: median, 90 % | range covers | width, median |"
     );
     println!("|---|---|---|---|---|");
     let (mut covered, mut of) = (0, 0);
@@ -456,6 +472,13 @@ fn main() {
             (0..120).map(|n| (opens(n), wire.run(opens(n), &mut rng))).collect()
         };
         return own::ends(&(first..=last).map(runs).collect::<Vec<_>>());
+    }
+    if args.first().is_some_and(|word| word == "why") {
+        println!("first world, seeds {first} to {last}; forecasters {}\n", hash());
+        let (mut sums, feed) = (Sums { why: Some(why::Why::default()), ..Sums::default() }, Feed::new());
+        (first..=last).for_each(|seed| volume(World::First, seed, &mut sums, &feed));
+        sums.why.take().unwrap().print(&sums);
+        return floor::print(first, last, &feed);
     }
     let only = word.and_then(|word| Kind::ALL.into_iter().find(|kind| kind.word() == word));
     println!("{name} world, seeds {first} to {last}, {PLANS} plans and {DAYS} days each");

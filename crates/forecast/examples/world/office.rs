@@ -3,6 +3,8 @@
 //!
 //! Times are those of the office's own wall clock; the zone of the plans is universal time.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, Weekday};
 use fastrand::Rng;
 
@@ -111,8 +113,9 @@ pub struct Office {
     after: f64,
     holiday: f64,
     hours: [f64; 24],
-    day_cv: f64,
-    run_cv: f64,
+    /// How much days differ from one another, and runs, beyond all that can be known (relative deviations).
+    pub day_cv: f64,
+    pub run_cv: f64,
     trend: f64,
     /// On which day the level changes, and to what.
     pub shift: (i64, f64),
@@ -217,6 +220,27 @@ impl Office {
         !self.weekdays_only || !matches!(day.weekday(), Weekday::Sat | Weekday::Sun)
     }
 
+    /// Bills of an ordinary day, on the day of this number.
+    fn level(&self, n: i64) -> f64 {
+        let level = self.volume * (1.0 + self.trend * (n as f64 / 365.0 - 0.5));
+        if n >= self.shift.0 { level * self.shift.1 } else { level }
+    }
+
+    /// What is due at each run of that year: what nobody can know, how busy a day and a run is, left out.
+    pub fn due(&self, first: NaiveDate, days: i64) -> Vec<f64> {
+        let (mut runs, mut waiting) = (Vec::new(), 0.0);
+        for n in 0..days {
+            let day = first.checked_add_days(Days::new(n as u64)).unwrap();
+            for hour in 0..24_u32 {
+                if self.runs.contains(&hour) && self.runs_on(day) {
+                    runs.push(std::mem::take(&mut waiting));
+                }
+                waiting += self.level(n) * self.of_day(day) * self.hours[hour as usize];
+            }
+        }
+        runs
+    }
+
     /// A year of runs, from a day on.
     pub fn year(&self, first: NaiveDate, days: i64, rng: &mut Rng) -> Vec<Run> {
         let mut runs = Vec::new();
@@ -224,8 +248,7 @@ impl Office {
         let mut waiting = 0.0;
         for n in 0..days {
             let day = first.checked_add_days(Days::new(n as u64)).unwrap();
-            let level = self.volume * (1.0 + self.trend * (n as f64 / 365.0 - 0.5));
-            let level = if n >= self.shift.0 { level * self.shift.1 } else { level };
+            let level = self.level(n);
             let busy = gamma(self.day_cv, rng);
             let bad = (self.failing * gamma(0.3, rng)).min(0.6);
             let load = 0.12 * normal(rng);
@@ -253,40 +276,109 @@ pub struct Queue {
     locks: f64,
 }
 
+/// Of a hundred runs so many are paused by somebody, each once.
+const PAUSED: u8 = 12;
+
+/// A run of a queue that is under way.
+#[derive(Clone)]
+pub struct Line {
+    pub bills: usize,
+    /// Bills that were called for the first time.
+    called: usize,
+    /// Before which bill somebody pauses it, and for how long.
+    pause: Option<(usize, i64)>,
+    was_paused: bool,
+    load: f64,
+    level: f64,
+    now: f64,
+    pub settled: Vec<(i64, Option<i64>)>,
+    late: VecDeque<f64>,
+}
+
+impl Line {
+    /// Whether somebody will pause it yet.
+    pub fn is_to_be_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// Draws anew what nobody can know: whether somebody pauses the rest, where nobody did so far.
+    pub fn pause_anew(&mut self, rng: &mut Rng) {
+        let ahead = self.bills - self.called;
+        let share = ahead as f64 / self.bills as f64;
+        let chance = f64::from(PAUSED) / 100.0;
+        let odds = if self.was_paused { 0.0 } else { chance * share / (1.0 - chance * (1.0 - share)) };
+        self.pause =
+            (ahead > 0 && rng.f64() < odds).then(|| (self.called + rng.usize(0..ahead), rng.i64(60_000..240_000)));
+    }
+}
+
 impl Queue {
     pub fn new(rng: &mut Rng) -> Self {
         Self { each: 300.0 * (rng.f64() * 10.0_f64.ln()).exp(), swing: 0.1 + 0.25 * rng.f64(), locks: 0.04 * rng.f64() }
     }
 
+    pub fn begin(&self, at: i64, rng: &mut Rng) -> Line {
+        let bills = (40.0 * (rng.f64() * 30.0_f64.ln()).exp()) as usize;
+        let pause = (rng.u8(0..100) < PAUSED).then(|| (rng.usize(0..bills), rng.i64(60_000..240_000)));
+        let (load, level) = (self.swing * normal(rng), 0.15 * normal(rng));
+        let (settled, late) = (Vec::new(), VecDeque::new());
+        Line { bills, called: 0, pause, was_paused: false, load, level, now: at as f64, settled, late }
+    }
+
+    /// The next bill; gives whether there was one.
+    pub fn step(&self, line: &mut Line, rng: &mut Rng) -> bool {
+        if line.called == line.bills {
+            let Some(due) = line.late.pop_front() else { return false };
+            line.now = line.now.max(due) + self.each * (line.load + line.level).exp();
+            line.settled.push((line.now as i64, None));
+            return true;
+        }
+        if let Some((_, ms)) = line.pause.take_if(|(at, _)| *at == line.called) {
+            line.now += ms as f64;
+            line.was_paused = true;
+        }
+        line.called += 1;
+        let ms = self.each * (line.load + line.level).exp() * gamma(0.35, rng);
+        line.now += ms;
+        // Load comes and goes within some ten minutes.
+        let keep = (-ms / 600_000.0).exp();
+        line.load = line.load * keep + self.swing * (1.0 - keep * keep).sqrt() * normal(rng);
+        if rng.f64() < self.locks {
+            let due = line.now + 10_000.0 + 50_000.0 * rng.f64();
+            line.settled.push((line.now as i64, Some(due as i64)));
+            line.late.push_back(due);
+        } else {
+            line.settled.push((line.now as i64, None));
+        }
+        true
+    }
+
+    /// The same run for somebody who does not see the load, only how long its calls took of late.
+    pub fn as_watched(&self, line: &Line, at: i64) -> Line {
+        let before = std::iter::once(at).chain(line.settled.iter().map(|(at, _)| *at));
+        let mut took: Vec<f64> = before.zip(&line.settled).map(|(from, (to, _))| (to - from) as f64).collect();
+        took.drain(..took.len().saturating_sub(60));
+        // Pauses, and waiting for what was put off, are no calls.
+        took.retain(|ms| *ms < 8.0 * self.each);
+        let n = took.len() as f64;
+        let usual = self.swing.powi(2) + 0.15_f64.powi(2);
+        let off = if n > 0.0 { (took.iter().sum::<f64>() / n / self.each).max(1e-3).ln() } else { 0.0 };
+        let load = off * usual / (usual + 0.35_f64.powi(2) / n.max(1.0));
+        let level = load * 0.15_f64.powi(2) / usual;
+        Line { load: load - level, level, ..line.clone() }
+    }
+
     /// Moments of a run that begins at one: of bills that are settled, and until when of those that are put off then.
     pub fn run(&self, at: i64, rng: &mut Rng) -> Vec<(i64, Option<i64>)> {
-        let bills = (40.0 * (rng.f64() * 30.0_f64.ln()).exp()) as usize;
-        let mut pause = (rng.u8(0..100) < 12).then(|| (rng.usize(0..bills), rng.i64(60_000..240_000)));
-        let (mut load, level) = (self.swing * normal(rng), 0.15 * normal(rng));
-        let mut now = at as f64;
-        let (mut settled, mut late) = (Vec::new(), Vec::new());
-        for n in 0..bills {
-            if let Some((_, ms)) = pause.take_if(|(at, _)| *at == n) {
-                now += ms as f64;
-            }
-            let ms = self.each * (load + level).exp() * gamma(0.35, rng);
-            now += ms;
-            // Load comes and goes within some ten minutes.
-            let keep = (-ms / 600_000.0).exp();
-            load = load * keep + self.swing * (1.0 - keep * keep).sqrt() * normal(rng);
-            if rng.f64() < self.locks {
-                let due = now + 10_000.0 + 50_000.0 * rng.f64();
-                settled.push((now as i64, Some(due as i64)));
-                late.push(due);
-                continue;
-            }
-            settled.push((now as i64, None));
-        }
-        for due in late {
-            now = now.max(due) + self.each * (load + level).exp();
-            settled.push((now as i64, None));
-        }
-        settled
+        let mut line = self.begin(at, rng);
+        while self.step(&mut line, rng) {}
+        line.settled
+    }
+
+    /// When a run that goes on from here ends.
+    pub fn end(&self, mut line: Line, rng: &mut Rng) -> f64 {
+        while self.step(&mut line, rng) {}
+        line.now
     }
 }
 
