@@ -1,7 +1,7 @@
 //! Today and where its rows lead; the ledger's cursor while groups arrive.
 
 use crate::world::*;
-use skydeck::domain::command::Command;
+use skydeck::domain::command::{Command, Receipt};
 use skydeck::domain::forecast::{Named, What};
 use skydeck::domain::ids::PlanId;
 use skydeck::ui::Lang;
@@ -114,6 +114,23 @@ fn what_is_only_likely_is_said_to_be_no_alarm_on_its_row_and_on_the_page_and_not
         let named = Named { plan: PlanId::new("sal-outstock-audit"), what: What::Quiet, group: None };
         assert_eq!(denied(&c), [named], "{page}: {}", text(&c));
     }
+}
+
+#[test]
+fn what_was_said_to_be_no_alarm_goes_from_the_page_once_the_engine_took_it() {
+    let mut world = World::new(false);
+    world.quiet = true;
+    let mut c = Console::new(world, Lang::En, (120, 36));
+    c.keys("0gjF!");
+    let ticket = c.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Submit(ticket, Command::Deny { .. }) => Some(*ticket),
+        _ => None,
+    });
+    assert!(text(&c).contains("> quiet") && text(&c).contains("what is marked is no alarm"), "{}", text(&c));
+    c.world.quiet = false;
+    c.send(Msg::Receipt(ticket.unwrap(), Ok(Receipt::Accepted { run: None, more: Vec::new(), bills: 0 })));
+    assert!(!text(&c).contains("> quiet"), "{}", text(&c));
+    assert!(!text(&c).contains("what is marked is no alarm"), "nothing is marked\n{}", text(&c));
 }
 
 #[test]

@@ -92,6 +92,12 @@ async fn say(link: &dyn Link, out: &Out, plan: Option<PlanId>) -> Result<Exit, S
     for plan in &said.plans {
         show(out, plan)?;
     }
+    if said.plans.is_empty() {
+        out.note(out.t(
+            "no plans: `skydeck plan new` or `skydeck plan import` makes one",
+            "没有方案：用 `skydeck plan new` 新建，或用 `skydeck plan import` 导入",
+        ));
+    }
     Ok(Exit::Ok)
 }
 
@@ -148,7 +154,7 @@ struct Tested {
     /// Runs in which nothing was found on a weekday, each time it began: what the alarms are compared with.
     empty: u32,
     was_empty: bool,
-    /// By progress: errors, those of `waiting / rate`, and whether the range held.
+    /// By progress: errors, those of `waiting / rate of late`, and whether the range held.
     done: BTreeMap<u32, Vec<(f64, f64, Option<bool>)>>,
     /// The ledger by cause.
     ledger: BTreeMap<String, Cause>,
@@ -282,7 +288,7 @@ fn print(out: &Out, tested: &BTreeMap<PlanId, Tested>) -> Result<Exit, Stop> {
         out.t("plan", "方案"),
         out.t("progress", "进度"),
         out.t("median error", "误差中位数"),
-        out.t("of waiting / rate", "待处理/速率的误差"),
+        out.t("of waiting / rate of late", "待处理/近期速率的误差"),
         out.t("range held (90 %)", "范围成立（90 %）"),
     ];
     let mut rows = Vec::new();

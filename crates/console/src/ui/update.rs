@@ -75,9 +75,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             shared.plans.spoil();
             shared.outbox.hurry();
             model.desk.panes.at_mut(Scope::Today).spoil();
+            model.overlays.spoil();
         }
         Msg::Answered(ticket, answer) => take_answer(model, ticket, answer),
-        Msg::Receipt(ticket, receipt) => take_receipt(&mut model.desk, ticket, receipt),
+        Msg::Receipt(ticket, receipt) => {
+            take_receipt(&mut model.desk, ticket, receipt);
+            model.overlays.spoil();
+        }
         Msg::Done(Ok(text)) => shared.note(false, text),
         Msg::Done(Err(text)) => shared.note(true, text),
         Msg::EngineGone(why) => {

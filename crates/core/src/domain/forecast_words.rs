@@ -122,7 +122,7 @@ pub fn found(says: &Says<'_>, found: &Found) -> String {
 /// The simple rule that a range is compared with.
 fn rule(lang: Language, by: Forecaster) -> &'static str {
     match by {
-        Forecaster::Done => lang.t("waiting / rate", "“待处理/速率”"),
+        Forecaster::Done => lang.t("waiting / rate of late", "“待处理/近期速率”"),
         _ => lang.t("the mean of the same hour of the week", "“每周同一小时的均值”"),
     }
 }
@@ -165,7 +165,8 @@ pub fn record(lang: Language, by: Forecaster, record: &Record) -> Option<String>
             format!("告警 {alarms} 次，其中误报 {denied} 次")
         });
     }
-    (!parts.is_empty()).then(|| parts.join(lang.t("; ", "；")))
+    let days = lang.t("last 30 days: ", "近 30 天：");
+    (!parts.is_empty()).then(|| format!("{days}{}", parts.join(lang.t("; ", "；"))))
 }
 
 /// Whether a forecaster speaks, and why not.
@@ -187,7 +188,10 @@ pub fn standing(lang: Language, standing: Standing) -> String {
             format!("{}{}", lang.t("learning: ", "数据积累中："), parts.join(lang.t(", ", "，")))
         }
         (Standing::NotBetter, _) => lang
-            .t("silent: no better than the mean of the same hour of the week", "未启用：不优于“每周同一小时的均值”")
+            .t(
+                "silent: so far no better than the mean of the same hour of the week",
+                "未启用：总体不优于“每周同一小时的均值”",
+            )
             .to_owned(),
         (Standing::TooManyAlarms { said }, Language::En) => {
             format!("silent: {said} of its alarms in 30 days were said to be none")
@@ -197,7 +201,7 @@ pub fn standing(lang: Language, standing: Standing) -> String {
             format!("silent: its range held in {} % of the cases, 90 % are promised", inside / 10)
         }
         (Standing::OffRange { inside }, Language::Zh) => {
-            format!("未启用：范围只在 {} % 的情况下成立，应为 90 %", inside / 10)
+            format!("未启用：范围在 {} % 的情况下成立，应为 90 %", inside / 10)
         }
     }
 }
@@ -235,13 +239,13 @@ mod tests {
         let said = record(Language::En, Forecaster::Found, &did).unwrap();
         assert_eq!(
             said,
-            "range held in 162 of 180, not as close as the mean of the same hour of the week; alarms 2, said to be none 1"
+            "last 30 days: range held in 162 of 180, not as close as the mean of the same hour of the week; alarms 2, said to be none 1"
         );
         let of = |lang, gain| record(lang, Forecaster::Done, &Record { gain, alarms: 0, ..did }).unwrap();
-        assert_eq!(of(Language::En, 120), "range held in 162 of 180, closer than waiting / rate");
-        assert_eq!(of(Language::En, -9), "range held in 162 of 180, as close as waiting / rate");
-        assert_eq!(of(Language::Zh, -120), "范围成立 162/180，不如“待处理/速率”准");
-        assert_eq!(of(Language::Zh, 10), "范围成立 162/180，比“待处理/速率”更准");
+        assert_eq!(of(Language::En, 120), "last 30 days: range held in 162 of 180, closer than waiting / rate of late");
+        assert_eq!(of(Language::En, -9), "last 30 days: range held in 162 of 180, as close as waiting / rate of late");
+        assert_eq!(of(Language::Zh, -120), "近 30 天：范围成立 162/180，不如“待处理/近期速率”准");
+        assert_eq!(of(Language::Zh, 10), "近 30 天：范围成立 162/180，比“待处理/近期速率”更准");
         assert_eq!(record(Language::En, Forecaster::Silence, &Record::default()), None, "nothing to say");
         for lang in [Language::En, Language::Zh] {
             assert!(unknown_year(lang, 2027).contains("2027") && unknown_year(lang, 2027).contains("[forecast]"));

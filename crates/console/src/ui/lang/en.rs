@@ -250,6 +250,7 @@ pub(crate) const TEXTS: Texts = Texts {
     forecast_none: "Nothing is said of the next run yet",
     forecast_no_alarm: "Nothing here is only likely: there is no alarm to take back",
     forecast_keys: "{} what is marked is no alarm   Esc close",
+    forecast_close: "Esc close",
     format: "format",
     format_report: "report {}",
     found: "found",

@@ -57,7 +57,7 @@ texts! {
     ev_tried ev_tried_rev export_run export_ledger export_history path_hint export_filter export_title exporting failed failed_short fate_out
     fate_read fate_tried fate_verified filter_column_lost filter_do filter_empty filter_empty_2 filter_forgotten view_gone view_shown filter_label filter_looked filter_name filter_recall
     filter_save filter_saved flag_answers flag_hint flag_stripped flags_short flags_title flags_what form_cancel form_change
-    form_do form_next forecast_title forecast_behind forecast_none forecast_no_alarm forecast_keys format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
+    form_do form_next forecast_title forecast_behind forecast_none forecast_no_alarm forecast_keys forecast_close format format_report found frozen frozen_set group_empty ledger_stem history_stem handover_stem handover_title handover_what handover_since handover_writing group_of hash hazards hazards_n health
     help_close help_filter help_filter_1 help_filter_2 help_more help_outcome_1 help_outcome_2 help_outcome_3
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked

@@ -250,6 +250,7 @@ pub(crate) const TEXTS: Texts = Texts {
     forecast_none: "下次运行暂无推测",
     forecast_no_alarm: "此处没有推测的告警，无需标记",
     forecast_keys: "{} 光标处是误报   Esc 关闭",
+    forecast_close: "Esc 关闭",
     format: "格式",
     format_report: "报告 {}",
     found: "共",

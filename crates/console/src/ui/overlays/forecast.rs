@@ -33,6 +33,8 @@ pub(super) struct Forecast {
     plan: PlanId,
     title: String,
     said: Option<Result<Box<Forecasts>, String>>,
+    /// Whether what is said now was asked for.
+    asked: bool,
     /// The finding under the cursor.
     at: usize,
     /// The first line on the screen.
@@ -44,14 +46,13 @@ type Line = (Role, String);
 
 impl Forecast {
     /// Of the plan under the cursor.
-    pub fn open(desk: &mut Desk, effects: &mut Vec<Effect>) -> Option<Self> {
-        let shared = &mut desk.shared;
+    pub fn open(desk: &Desk) -> Option<Self> {
+        let shared = &desk.shared;
         let row = shared.plan_row()?;
         let name = row.plan.as_ref().ok().map(|plan| plan.name.clone())?;
         let plan = plan_id(row).clone();
         let title = fill(shared.t().forecast_title, &[&words::plan_name(shared, &plan, &name)]);
-        shared.ask(Query::Forecast(Some(plan.clone())), Asked::Forecast, effects);
-        Some(Self { plan, title, said: None, at: 0, top: 0 })
+        Some(Self { plan, title, said: None, asked: false, at: 0, top: 0 })
     }
 
     fn plan(&self) -> Option<&PlanForecast> {
@@ -70,9 +71,8 @@ impl Forecast {
             return shared.note(false, text);
         };
         let said = Sent::Said(shared.t().denied);
+        // What stands out then is asked for once the order was taken: sooner it would stand here still.
         shared.submit(Command::Deny { alarm }, said, effects);
-        self.said = None;
-        shared.ask(Query::Forecast(Some(self.plan.clone())), Asked::Forecast, effects);
     }
 
     fn lines(&self, shared: &Shared) -> Vec<Line> {
@@ -142,6 +142,16 @@ impl Overlay for Forecast {
         roll(&mut self.top, rows);
     }
 
+    fn spoil(&mut self) {
+        self.asked = false;
+    }
+
+    fn questions(&mut self, shared: &mut Shared, effects: &mut Vec<Effect>) {
+        if !std::mem::replace(&mut self.asked, true) {
+            shared.ask(Query::Forecast(Some(self.plan.clone())), Asked::Forecast, effects);
+        }
+    }
+
     fn answer(&mut self, _shared: &Shared, what: Asked, answer: Result<Answer, String>) -> bool {
         match (what, answer) {
             (Asked::Forecast, Ok(Answer::Forecast(said))) => self.said = Some(Ok(said)),
@@ -173,8 +183,10 @@ impl Overlay for Forecast {
                 y += 1;
             }
         }
-        let key = shared.setup.keymap.key(Action::Deny);
-        let keys = fill(shared.t().forecast_keys, &[&key]);
+        let keys = match self.findings() {
+            0 => shared.t().forecast_close.to_owned(),
+            _ => fill(shared.t().forecast_keys, &[&shared.setup.keymap.key(Action::Deny)]),
+        };
         pen.text(inside.x, inside.bottom().saturating_sub(1), inside.width, Role::Dim, &keys);
         None
     }

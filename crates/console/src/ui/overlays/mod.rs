@@ -66,7 +66,7 @@ fn opener(action: Action) -> Option<Opener> {
         Action::Filter => |desk, _, _| Some(Box::new(filter::Line::new(desk))),
         Action::Approve => |desk, _, _| Some(Box::new(confirm::Confirm::new(&desk.shared, awaiting(desk)?)?)),
         Action::Columns => |desk, _, _| Some(Box::new(columns::Chooser::open(desk)?)),
-        Action::Forecast => |desk, _, effects| Some(Box::new(forecast::Forecast::open(desk, effects)?)),
+        Action::Forecast => |desk, _, _| Some(Box::new(forecast::Forecast::open(desk)?)),
         Action::Compare => |desk, _, _| Some(Box::new(compare::Compare::open(desk)?)),
         Action::Stop => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Stop(desk.shared.run?), desk.shared.now))),
         Action::Quit => |desk, _, _| Some(Box::new(ask::Ask::new(ask::What::Quit, desk.shared.now))),
@@ -216,6 +216,13 @@ impl Overlays {
         if let Event::RunApproved { by, .. } | Event::RunResumed { by, .. } = event {
             let words = fill(shared.t().quicker, &[&words::who(shared, by)]);
             shared.note(false, words);
+        }
+    }
+
+    /// What is open may show what is not so any more.
+    pub fn spoil(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.spoil();
         }
     }
 

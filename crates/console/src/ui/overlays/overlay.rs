@@ -77,6 +77,9 @@ pub(crate) trait Overlay {
     /// It comes back from behind another one: what is typed is meant for it only once it was read again.
     fn back(&mut self, _now: Ts) {}
 
+    /// What it shows may have changed: it asks again.
+    fn spoil(&mut self) {}
+
     /// What it asks the store now.
     fn questions(&mut self, _shared: &mut Shared, _effects: &mut Vec<Effect>) {}
 
