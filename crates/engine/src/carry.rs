@@ -178,12 +178,7 @@ impl Carry {
             return Ok(None);
         };
         let Some(Outcome::Failed(failure)) = entry.row.state.outcome() else { return Ok(None) };
-        // A call without effect may have one next time, and a prompt may be answered when the set is approved.
-        let open = [known::NOT_APPLIED, known::INTERACTION].contains(&failure.cause.as_str());
-        let stays = match self.causes.repeat(&failure.cause) {
-            Repeat::AfterFix => !open && !self.causes.of_environment(&failure.cause),
-            Repeat::Delayed | Repeat::VerifyFirst | Repeat::Singly | Repeat::StopPlan | Repeat::Done => false,
-        };
+        let stays = self.causes.refuses_again(&failure.cause);
         let cause = failure.cause.clone();
         Ok((stays && self.calls_the_same(store, entry.row.run).await?).then_some(Will::Again(cause)))
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Notice, Watch};
-use crate::unstored::is_at_work;
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
 use skydeck_core::domain::live::Live;
@@ -231,7 +230,7 @@ impl Ledger {
     /// What became of the runs that an earlier process left at work could not be stored. Nobody works on them: readers get a
     /// pause with the reason, and the next start that can write says the rest durably.
     pub fn show_unrecovered(&self, error: &StoreError) {
-        self.present.show_failure(error, is_at_work);
+        self.present.show_failure(error, |row| row.state.is_at_work());
     }
 
     /// Whether a console is there whose user passes.
@@ -463,7 +462,7 @@ impl Writer {
                 tracing::error!(%error, "the store failed; nothing more is sent");
                 let failed = StoreError::from(error.clone());
                 self.failed.send_replace(Some(failed.clone()));
-                self.present.show_failure(&failed, is_at_work);
+                self.present.show_failure(&failed, |row| row.state.is_at_work());
                 Err(error)
             }
         }

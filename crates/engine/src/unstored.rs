@@ -2,17 +2,13 @@
 //!
 //! Invariant: no answer tells of a run at work that the present state shows as resting.
 
+use skydeck_core::domain::ids::RunId;
 use skydeck_core::domain::live::Live;
 use skydeck_core::domain::query::Answer;
 use skydeck_core::domain::run::{PauseWhy, RunRow, RunState};
 use skydeck_core::domain::run_list::RunLine;
 
 use super::control::Shared;
-
-/// Whether somebody works on a run that stands so.
-pub(super) fn is_at_work(row: &RunRow) -> bool {
-    matches!(row.state, RunState::Collecting | RunState::Working | RunState::Settling)
-}
 
 /// An answer from the store, with its runs as they stand.
 pub(super) fn as_they_stand(shared: &Shared, mut answer: Answer) -> Answer {
@@ -25,9 +21,15 @@ pub(super) fn as_they_stand(shared: &Shared, mut answer: Answer) -> Answer {
         // Nothing else names a run that may be open.
         _ => Vec::new(),
     };
-    let stale: Vec<&mut RunRow> = rows.into_iter().filter(|row| is_at_work(row)).collect();
+    let stale: Vec<&mut RunRow> = rows.into_iter().filter(|row| row.state.is_at_work()).collect();
     if !stale.is_empty() {
-        shared.ledger.live(|live| stale.into_iter().for_each(|row| stand(live, row)));
+        shared.ledger.live(|live| {
+            for row in stale {
+                if let Some(shown) = paused(live, row.head.id) {
+                    *row = shown.clone();
+                }
+            }
+        });
     }
     answer
 }
@@ -40,9 +42,8 @@ fn of_line(line: &mut RunLine) -> Option<&mut RunRow> {
     }
 }
 
-fn stand(live: &Live, row: &mut RunRow) {
-    let shown = live.runs.get(&row.head.id).map(|run| &run.row);
-    if let Some(shown) = shown.filter(|shown| matches!(shown.state, RunState::Paused(PauseWhy::Store(_)))) {
-        *row = shown.clone();
-    }
+/// The run as readers are shown it, where its pause is none that could be stored.
+fn paused(live: &Live, run: RunId) -> Option<&RunRow> {
+    let shown = live.runs.get(&run).map(|run| &run.row);
+    shown.filter(|shown| matches!(shown.state, RunState::Paused(PauseWhy::Store(_))))
 }

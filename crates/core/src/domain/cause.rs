@@ -282,6 +282,13 @@ impl CauseTable {
         self.info(cause).map_or(Repeat::AfterFix, |info| info.repeat)
     }
 
+    /// Whether a bill that was refused so, and did not change since, is certain to be refused again. A call without effect may
+    /// have one next time, a prompt may be answered when the set is approved, and what lies in the environment may be gone.
+    pub fn refuses_again(&self, cause: &Cause) -> bool {
+        let open = [known::NOT_APPLIED, known::INTERACTION].contains(&cause.as_str());
+        self.repeat(cause) == Repeat::AfterFix && !open && !self.of_environment(cause)
+    }
+
     /// Whether a class lies in the environment rather than in the bill.
     pub fn of_environment(&self, cause: &Cause) -> bool {
         self.info(cause).is_some_and(|info| info.environment)

@@ -31,6 +31,11 @@ macro_rules! sentences {
     };
 }
 
+/// What the store says, in Chinese; facts of before have it in English alone.
+fn of_disk(said: &str, zh: Option<&str>) -> String {
+    zh.map_or_else(|| format!("流水无法读写：“{said}”"), str::to_owned)
+}
+
 /// What is said in both languages; English stands in quotation marks where there is no Chinese.
 fn of_both<'a>(said: &'a str, zh: Option<&'a str>, in_chinese: bool) -> Cow<'a, str> {
     match (in_chinese, zh) {
@@ -157,9 +162,7 @@ sentences! { |label|
     R::TaskDied { said: None } =>
         "the run's task died: report the service log",
         "运行的任务异常结束：请反馈服务日志";
-    R::Disk { said, zh } =>
-        of_both(said, zh.as_deref(), false),
-        zh.clone().unwrap_or_else(|| format!("流水无法读写：“{said}”"));
+    R::Disk { said, zh } => of_both(said, zh.as_deref(), false), of_disk(said, zh.as_deref());
     R::Unattended { minutes, why: Some(why) } =>
         format!("paused and left alone for {minutes} minutes: {}", en(why, label)),
         format!("暂停后 {minutes} 分钟无人处理：{}", zh(why, label));

@@ -168,6 +168,11 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Whether somebody works on it: it is read, written, or waits to be read back.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self, Self::Collecting | Self::Working | Self::Settling)
+    }
+
     /// Whether the run is over.
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
