@@ -3,6 +3,7 @@
 //! Invariant: a clean start is silent.
 
 use crate::domain::language::Language;
+use crate::store::journal::Torn;
 use crate::store::local::Progress;
 use crate::store::local::place::bytes_for_people;
 
@@ -14,13 +15,17 @@ pub fn told(progress: &Progress, lang: Language, say: &impl Fn(&str)) {
     let pick = |en: String, zh: String| say(if lang == Language::Zh { &zh } else { &en });
     let is_due = |done: u64, of: u64| done == of || done.is_multiple_of(EVERY);
     match progress {
-        Progress::TornTail(torn) => pick(
-            format!("the journal's end was torn by a crash and was cut: {torn:?}"),
-            format!("流水末尾因崩溃而不完整，已截去：{torn:?}"),
-        ),
+        Progress::TornTail(torn) => {
+            let (en, zh) = cut(torn);
+            pick(en, zh);
+        }
         Progress::IndexDamaged { kept, why } => pick(
             format!("the index was damaged ({why}); it is kept at {} and rebuilt from the journal", kept.display()),
-            format!("索引已损坏（{why}）；原索引保留在 {}，正从流水重建", kept.display()),
+            format!(
+                "索引已损坏（{}）；原索引保留在 {}，正从流水重建",
+                crate::store::words::chinese(why),
+                kept.display()
+            ),
         ),
         Progress::Folding { done, of } if is_due(*done, *of) => pick(
             format!("rebuilding the index: {done} of {of} facts"),
@@ -69,6 +74,19 @@ pub fn told(progress: &Progress, lang: Language, say: &impl Fn(&str)) {
     }
 }
 
+/// What was cut off the end of the journal, and where it is.
+fn cut(torn: &Torn) -> (String, String) {
+    let Torn { segment, offset, bytes, kept } = torn;
+    let kept = kept.display();
+    (
+        format!(
+            "the journal's end was torn by a crash and was cut: {bytes} bytes of segment {segment} from byte {offset} on; they \
+             are kept in {kept}"
+        ),
+        format!("流水末尾因崩溃而不完整，已截去：第 {segment} 段自第 {offset} 字节起的 {bytes} 字节，保存在 {kept}"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +102,18 @@ mod tests {
         let upgrading = Progress::Upgrading { from: 1, to: 2, done: 10_000, of: 14_000_000 };
         assert!(words(&upgrading, Language::En)[0].contains("10000 of 14000000"));
         assert!(words(&upgrading, Language::Zh)[0].contains("升级到布局 2"));
+        let torn = || Progress::TornTail(Torn { segment: 3, offset: 4096, bytes: 17, kept: "/d/torn-1".into() });
+        let damaged = Progress::IndexDamaged { kept: "/d/sled.bad-1".into(), why: "the index does not open".into() };
+        for (progress, zh) in [
+            (torn(), "流水末尾因崩溃而不完整，已截去：第 3 段自第 4096 字节起的 17 字节，保存在 /d/torn-1"),
+            (damaged, "索引已损坏（索引无法打开）；原索引保留在 /d/sled.bad-1，正从流水重建"),
+        ] {
+            assert_eq!(words(&progress, Language::Zh), [zh]);
+        }
+        assert!(
+            words(&torn(), Language::En)[0]
+                .ends_with("17 bytes of segment 3 from byte 4096 on; they are kept in /d/torn-1")
+        );
         let raised = Progress::Raised { from: 1, to: 2, backup: Some("/b".into()) };
         assert!(words(&raised, Language::En)[0].contains("/b") && words(&raised, Language::Zh)[0].contains("/b"));
         for silent in [Progress::OpeningIndex, Progress::ReadingJournal, Progress::Ready] {

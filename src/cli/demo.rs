@@ -214,9 +214,9 @@ impl Demo {
         demo_past::write(Past::asked(args), (&data, &plans, &bills), &house, lang, &note).await?;
         config.world.adopted = demo_past::bills(&bills)?;
         let other = Other::start(args, place.other_record()).await?;
-        let sim = sim::start(config)
-            .await
-            .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
+        let (bind, record) = (config.bind, config.record.clone());
+        let started = sim::start(config).await;
+        let sim = started.map_err(|e| not_started(sim::NotStarted::at(bind, record.as_deref(), &e)))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let known = Arc::new(Known::default());
         let config = environment(args, &sim, &place)?;

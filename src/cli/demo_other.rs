@@ -74,9 +74,9 @@ impl Other {
             gateway: false,
         };
         let config = config.json_config().map_err(not_started)?;
-        let sim = sim::start_as(config)
-            .await
-            .map_err(|e| Stop::system(Exit::Usage, "the simulator cannot start", "模拟器无法启动", &e))?;
+        let (bind, record) = (config.bind, config.record.clone());
+        let started = sim::start_as(config).await;
+        let sim = started.map_err(|e| not_started(sim::NotStarted::at(bind, record.as_deref(), &e)))?;
         Ok(Some(Self { sim, name: sides.other }))
     }
 

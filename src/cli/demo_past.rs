@@ -11,6 +11,7 @@ use crate::boot::{self, SystemClock, plan_files};
 use crate::domain::env::Environment;
 use crate::domain::language::Language;
 use crate::domain::plan::Plan;
+use crate::domain::system_words;
 use crate::domain::time::Clock as _;
 use crate::exit::{Exit, Stop};
 use crate::sim;
@@ -139,7 +140,7 @@ pub fn bills(file: &Path) -> Result<Arc<[sim::Adopted]>, Stop> {
         let at = file.display();
         let (en, zh) = (
             format!("{at}: the bills of the made-up past cannot be read ({e}): `--fresh` begins anew"),
-            format!("{at}：无法读取历史数据的单据（{e}）：用 `--fresh` 重新开始"),
+            format!("{at}：无法读取历史数据的单据（{}）：用 `--fresh` 重新开始", system_words::chinese(&e.to_string())),
         );
         Stop::both(Exit::Usage, en, zh)
     })

@@ -6,14 +6,15 @@ use std::fmt::Display;
 use std::future::Future;
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::backend::Backend;
 use super::config::{AuthMode, WorldConfig};
 use super::faults::FaultPlan;
 use super::json::settings::JsonSettings;
 use super::json::{self, JsonConfig, JsonWorld};
-use super::server::{SimConfig, SimHandle, start_as};
+use super::restore::NotOurs;
+use super::server::{OfRecord, SimConfig, SimHandle, start_as};
 use super::settings::Settings;
 use super::world::World;
 
@@ -98,6 +99,28 @@ pub struct NotStarted {
 impl NotStarted {
     fn new(en: impl Into<String>, zh: impl Into<String>, why: Option<&dyn Display>) -> Self {
         Self { en: en.into(), zh: zh.into(), why: why.map(ToString::to_string) }
+    }
+}
+
+impl NotStarted {
+    /// Of a simulator that was to listen there and to go on with this record file.
+    pub fn at(bind: SocketAddr, record: Option<&Path>, error: &std::io::Error) -> Self {
+        if error.kind() == ErrorKind::AddrInUse {
+            return Self::new(
+                format!("something else listens at {bind} already: end it, or choose another --port"),
+                format!("{bind} 已被其他程序占用：请先结束它，或换一个 --port"),
+                None,
+            );
+        }
+        let Some(OfRecord(error)) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
+            return Self::new(bind.to_string(), bind.to_string(), Some(error));
+        };
+        let path = record.map(|path| path.display().to_string()).unwrap_or_default();
+        let (en, zh) = (format!("record file {path}"), format!("记录文件 {path}"));
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<NotOurs>()) {
+            Some(why) => Self::new(format!("{en}: {}", why.said().0), format!("{zh}：{}", why.said().1), None),
+            None => Self::new(en, zh, Some(error)),
+        }
     }
 }
 
@@ -219,15 +242,9 @@ async fn serve<W: Backend>(
     mut out: impl Write,
     stop: impl Future<Output = ()>,
 ) -> Result<(), NotStarted> {
-    let bind = config.bind;
-    let sim: SimHandle<W> = start_as(config).await.map_err(|e| match e.kind() {
-        ErrorKind::AddrInUse => NotStarted::new(
-            format!("something else listens at {bind} already: end it, or choose another --port"),
-            format!("{bind} 已被其他程序占用：请先结束它，或换一个 --port"),
-            None,
-        ),
-        _ => NotStarted::new(bind.to_string(), bind.to_string(), Some(&e)),
-    })?;
+    let (bind, record) = (config.bind, config.record.clone());
+    let started = start_as(config).await;
+    let sim: SimHandle<W> = started.map_err(|e| NotStarted::at(bind, record.as_deref(), &e))?;
     let mut err = std::io::stderr();
     let said = |en: String, zh: String| if chinese { zh } else { en };
     if !bind.ip().is_loopback() {
@@ -251,4 +268,30 @@ async fn serve<W: Backend>(
     sim.shutdown().await;
     let _ = writeln!(out, "{stats}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_file_that_is_not_taken_is_named_with_what_to_do_in_both_languages() {
+        let bind: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
+        let config = SimConfig { bind, world: WorldConfig::default(), record: None };
+        let other = super::super::restore::header::<World>(&WorldConfig { seed: 2, ..WorldConfig::default() }, 1);
+        for (text, en, zh) in [
+            (other.as_str(), "--seed and --bills as then", "请使用当时的"),
+            ("{}\nx", "another place", "换一个位置"),
+            ("garbage\n", "it is no record of a simulator", "不是模拟器的记录文件"),
+        ] {
+            let error = super::super::restore::from::<World>(text.as_bytes(), &config.world).err().expect(text);
+            let error = std::io::Error::new(error.kind(), OfRecord(error));
+            let told = NotStarted::at(bind, Some(Path::new("/d/simulator.jsonl")), &error);
+            assert!(told.why.is_none() && told.en.contains(en) && told.zh.contains(zh), "{told:?}");
+            assert!(told.en.contains("/d/simulator.jsonl") && told.zh.contains("/d/simulator.jsonl"), "{told:?}");
+        }
+        let full = std::io::Error::new(ErrorKind::StorageFull, OfRecord(std::io::Error::from_raw_os_error(28)));
+        let told = NotStarted::at(bind, Some(Path::new("/d/s")), &full);
+        assert_eq!((told.zh.as_str(), told.why.is_some()), ("记录文件 /d/s", true));
+    }
 }

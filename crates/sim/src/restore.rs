@@ -50,6 +50,43 @@ pub struct Restored<W = World> {
     pub began_ms: i64,
 }
 
+/// Why a record file is not taken, where the system has nothing against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOurs {
+    /// It was begun with other options.
+    OtherData,
+    /// Its first line does not say when it was begun.
+    NoBeginning,
+    /// Its first line is none of a record file.
+    NoRecord,
+}
+
+impl NotOurs {
+    /// In English and in Chinese.
+    pub fn said(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OtherData => (
+                "it was begun with other data: give the same --kind, --seed and --bills as then, or another place",
+                "其中是其他数据的记录：请使用当时的 --kind、--seed 和 --bills，或换一个位置",
+            ),
+            Self::NoBeginning => {
+                ("it does not say when it was begun: name another file", "其中没有开始时间：请换一个文件")
+            }
+            Self::NoRecord => {
+                ("it is no record of a simulator: name another file", "不是模拟器的记录文件：请换一个文件")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for NotOurs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.said().0)
+    }
+}
+
+impl std::error::Error for NotOurs {}
+
 /// Reads a record file into a world. `None` when the file is empty. A last line that was cut by a kill is left out: it
 /// was never answered.
 ///
@@ -58,17 +95,15 @@ pub struct Restored<W = World> {
 pub fn from<W: Backend>(source: impl Read, config: &W::Config) -> io::Result<Option<Restored<W>>> {
     let mut lines = BufReader::new(source).lines();
     let Some(first) = lines.next() else { return Ok(None) };
-    let mut head: Json = serde_json::from_str(&first?).map_err(io::Error::other)?;
+    let mut head: Json = serde_json::from_str(&first?).map_err(|_| io::Error::other(NotOurs::NoRecord))?;
     let began_ms = head.get("began_ms").and_then(Json::as_i64);
     if let Some(head) = head.as_object_mut() {
         head.remove("began_ms");
     }
     if head != W::data_of(config) {
-        return Err(io::Error::other(
-            "the record file belongs to other data: give the same --kind, --seed and --bills, or another file",
-        ));
+        return Err(io::Error::other(NotOurs::OtherData));
     }
-    let began_ms = began_ms.ok_or_else(|| io::Error::other("the record file has no beginning"))?;
+    let began_ms = began_ms.ok_or_else(|| io::Error::other(NotOurs::NoBeginning))?;
     let mut world = W::begin(config, began_ms);
     for line in lines {
         let Ok(line) = serde_json::from_str::<Json>(&line?) else { break };

@@ -22,10 +22,23 @@ const NOTES: [(&str, &str); 14] = [
     ("not sent: the process stood still for {} ms", "未发送：进程停顿了 {} 毫秒"),
 ];
 
+/// Why an answer cannot be read, as our clients say it.
+const UNREADABLE: [(&str, &str); 8] = [
+    ("empty", "内容为空"),
+    ("not UTF-8 at byte {}", "第 {} 字节处不是 UTF-8"),
+    ("a web page, not JSON", "是网页，不是 JSON"),
+    ("`response_error:` in place of an answer", "只有 `response_error:`，没有响应内容"),
+    ("the JSON is cut short (line {}, column {})", "JSON 不完整（第 {} 行第 {} 列）"),
+    ("not JSON (line {}, column {})", "不是 JSON（第 {} 行第 {} 列）"),
+    ("JSON of another shape (line {}, column {})", "JSON 的结构不符（第 {} 行第 {} 列）"),
+    ("nothing, or several, at {}", "{} 处没有值，或有多个"),
+];
+
 /// The note in Chinese; `None` for words that are somebody else's.
 pub fn zh(said: &str) -> Option<String> {
     if let Some(why) = said.strip_prefix("the answer cannot be read: ") {
-        return Some(format!("响应无法解析：“{why}”"));
+        let known = UNREADABLE.iter().find_map(|(en, zh)| noted(why, en, zh));
+        return Some(format!("响应无法解析：{}", known.unwrap_or_else(|| format!("“{why}”"))));
     }
     NOTES.iter().find_map(|(en, zh)| noted(said, en, zh))
 }
@@ -70,6 +83,19 @@ mod tests {
             ),
             ("the answer does not name this bill: 库存不足", Some("响应未提及该单据：“库存不足”")),
             ("the answer cannot be read: expected value at line 1", Some("响应无法解析：“expected value at line 1”")),
+            ("the answer cannot be read: empty", Some("响应无法解析：内容为空")),
+            (
+                "the answer cannot be read: a web page, not JSON: 请登录",
+                Some("响应无法解析：是网页，不是 JSON：“请登录”"),
+            ),
+            (
+                "the answer cannot be read: the JSON is cut short (line 1, column 44)",
+                Some("响应无法解析：JSON 不完整（第 1 行第 44 列）"),
+            ),
+            (
+                "the answer cannot be read: nothing, or several, at $.data.id",
+                Some("响应无法解析：$.data.id 处没有值，或有多个"),
+            ),
             ("not sent: `a,b` cannot stand in a list of ids", Some("未发送：`a,b` 不能写入内码列表")),
             ("the answer names bill 7, which was not asked", Some("响应提到未请求的单据 7")),
             ("the answer does not name this bill, it seems", None),

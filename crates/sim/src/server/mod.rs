@@ -151,12 +151,24 @@ pub async fn start(config: SimConfig) -> io::Result<SimHandle> {
 pub async fn start_as<W: Backend>(config: SimConfig<W::Config>) -> io::Result<SimHandle<W>> {
     let listener = TcpListener::bind(config.bind).await?;
     let addr = listener.local_addr()?;
-    let (world, record) = world::<W>(&config)?;
+    let (world, record) = world::<W>(&config).map_err(|e| io::Error::new(e.kind(), OfRecord(e)))?;
     let shared = Arc::new(Shared { world: Mutex::new(world), record: record.map(Mutex::new) });
     let (stop, stopped) = watch::channel(false);
     let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
     Ok(SimHandle { addr, shared, stop, task: Some(task) })
 }
+
+/// What went wrong was the record file, not the address.
+#[derive(Debug)]
+pub(crate) struct OfRecord(pub io::Error);
+
+impl std::fmt::Display for OfRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the record file: {}", self.0)
+    }
+}
+
+impl std::error::Error for OfRecord {}
 
 /// A new world, or the one its record file tells of; the file then goes on.
 fn world<W: Backend>(config: &SimConfig<W::Config>) -> io::Result<(W, Option<RecordFile>)> {

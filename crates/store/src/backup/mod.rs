@@ -27,6 +27,7 @@ use super::local::place::Place;
 use super::{StoreError, actions, fault, file, hex};
 use skydeck_core::domain::bounds;
 use skydeck_core::domain::ids::Seq;
+use skydeck_core::domain::spelled::spelled;
 use skydeck_core::domain::time::Ts;
 
 /// Name of the manifest.
@@ -339,7 +340,7 @@ pub fn manifest(from: &Path) -> Result<Manifest, StoreError> {
     }
     let mut names = std::collections::BTreeSet::new();
     for file in &manifest.files {
-        let name = bounds::head(&file.name, bounds::NUMBER).escape_debug();
+        let name = spelled(bounds::head(&file.name, bounds::NUMBER));
         // A manifest is a file like any other: it names what a backup holds, and nothing else.
         if !is_ours(&file.name) {
             return Err(refused(&format!("`{name}` is no name of a file in a backup")));
