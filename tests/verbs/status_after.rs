@@ -97,7 +97,7 @@ fn lists_exports_and_json_tell_the_status_after_and_label_the_one_before() {
     let audited: Vec<_> = rows.filter(|row| row.contains(&"audited")).collect();
     assert_eq!(audited.len(), 4, "{csv}");
     for row in audited {
-        assert_eq!((row[after], row[before]), ("C", "B"), "{row:?}");
+        assert_eq!((row[after], row[before]), ("已审核 C", "审核中 B"), "{row:?}");
         assert!(row[clocks[0]].contains('+') || row[clocks[0]].contains('-'), "our time has its offset: {row:?}");
     }
 

@@ -144,6 +144,7 @@ fn for_people(row: &Row, field: &Field, style: &Style) -> String {
             group => group_words::label(&style.causes, lang, bill.state.slot(), &group),
         },
         (Field::Message, lang) => row.message(lang),
+        (Field::Status | Field::StatusBefore, lang) => row.status(field, lang),
         (Field::StatusBy, Language::Zh) => After::of(bill).ground.zh().to_owned(),
         (field, _) => row.value(field),
     }

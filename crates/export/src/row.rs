@@ -245,6 +245,15 @@ impl Row {
         }
     }
 
+    /// A status for people: its word, and the letter of the ERP beside it; empty where none is known.
+    pub fn status(&self, field: &Field, lang: Language) -> String {
+        let status = match field {
+            Field::StatusBefore => Some(self.bill.before().status.clone()),
+            _ => After::of(&self.bill).status,
+        };
+        status.filter(|status| !status.code().is_empty()).map(|status| status.told(lang)).unwrap_or_default()
+    }
+
     /// The plan's columns with their names, numbered where a name is missing.
     pub fn columns(&self) -> impl Iterator<Item = (String, &str)> {
         self.bill.columns.iter().enumerate().map(|(i, value)| {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use skydeck_core::domain::bill::BillState;
-use skydeck_core::domain::erp_status::After;
 use skydeck_core::domain::group_words;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::operation_words;
@@ -250,10 +249,7 @@ fn own(field: &Field, row: &Row, plan: &str, style: &Style) -> Cell {
             none if none.is_empty() => none,
             group => group_words::label(&style.causes, lang, bill.state.slot(), &group),
         }),
-        Field::Status => Cell::Text(match &After::of(bill).status {
-            Some(status) => status.told(lang),
-            None => String::new(),
-        }),
+        Field::Status | Field::StatusBefore => Cell::Text(row.status(field, lang)),
         Field::Message => Cell::Text(row.message(lang)),
         Field::OpenSince => moment(bill.open_since),
         Field::At => moment(Some(bill.at)),
