@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::args::Cli;
+use super::help_page::{cells, folded};
 use super::help_words::{MORE, OPTIONS, VERBS};
 use super::output;
 use crate::boot;
@@ -84,17 +85,19 @@ pub(super) fn print(asked: &clap::Error, lang: Language) -> std::io::Result<()> 
         // Standard output may be gone from the start: said before anything is lost.
         Language::En => output::raw(&[]).and_then(|()| asked.print()),
         // In the encoding of the terminal.
-        Language::Zh => {
-            let page = asked.render().to_string();
-            // The library ends headings with a narrow sign.
-            let wide = |line: &str| match line.strip_suffix(':').filter(|head| HEADINGS.contains(head)) {
-                Some(head) => format!("{head}："),
-                None => line.to_owned(),
-            };
-            let lines: Vec<String> = page.lines().map(wide).collect();
-            output::lines(lines.iter().map(String::as_str))
-        }
+        Language::Zh => output::lines(page(asked).iter().map(String::as_str)),
     }
+}
+
+/// A Chinese page in lines that fit.
+fn page(asked: &clap::Error) -> Vec<String> {
+    // The library ends headings with a narrow sign.
+    let wide = |line: &str| match line.strip_suffix(':').filter(|head| HEADINGS.contains(head)) {
+        Some(head) => format!("{head}："),
+        None => line.to_owned(),
+    };
+    let cells = cells();
+    asked.render().to_string().lines().flat_map(|line| folded(&wide(line), cells)).collect()
 }
 
 /// Headings of a page of help.
@@ -107,6 +110,8 @@ fn in_chinese(command: Command, path: &str) -> Command {
     let mut command = command
         .help_template("{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}")
         .subcommand_help_heading("命令")
+        // Lines are folded by us: the library breaks them at blanks.
+        .term_width(0)
         .mut_args(|arg| option(arg, path))
         .mut_subcommands(|verb| {
             let inner =
@@ -176,7 +181,7 @@ fn wanted(arg: &str, why: &str) -> String {
 pub(super) fn wrong(error: &clap::Error) -> String {
     // A command that has commands of its own: its page lists them, and is in Chinese already.
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return error.render().to_string();
+        return page(error).join("\n");
     }
     let get = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     let (arg, value) = (get(ContextKind::InvalidArg), get(ContextKind::InvalidValue));

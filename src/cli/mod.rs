@@ -28,6 +28,7 @@ mod forecast;
 mod fresh;
 mod health;
 mod help;
+mod help_page;
 mod help_words;
 mod history;
 pub mod json;
