@@ -160,6 +160,12 @@ async fn counted(link: &dyn Link, selection: Selection) -> Result<Vec<LedgerGrou
 
 /// That a column is compared whole, where a filter found nothing by a part of it, it may be.
 fn whole_values(out: &Out, filter: &Filter) {
+    if filter.words_of(Key::Likely).next().is_some() {
+        out.note(out.t(
+            "`likely:` is told of bills that wait in a set: `skydeck history RUN --filter likely:fail`",
+            "“可能”只对清单中待处理的单据有效：`skydeck history 运行 --filter 可能:失败`",
+        ));
+    }
     let Some(word) = filter.whole_words().next() else { return };
     let word = crate::text::show(word, 200);
     let (en, zh) = (

@@ -4,8 +4,8 @@ use crate::world::*;
 use skydeck::domain::command::{Command, Receipt};
 use skydeck::domain::forecast::{Named, What};
 use skydeck::domain::ids::PlanId;
-use skydeck::ui::Lang;
 use skydeck::ui::msg::{Effect, Msg};
+use skydeck::ui::{Lang, Start, UiConfig};
 
 #[test]
 fn the_runs_of_a_plan_lead_to_its_runs_of_the_span_also_after_another_number_led_to_bills() {
@@ -150,4 +150,14 @@ fn a_year_whose_holidays_nobody_wrote_down_is_named_on_the_page_with_what_to_do(
             assert!(unknown.contains(word) && !known.contains(word), "{word}: {unknown}");
         }
     }
+}
+
+#[test]
+fn a_plan_that_has_run_is_not_said_to_have_no_run_yet_where_none_is_in_view() {
+    let config = UiConfig { lang: Lang::Zh, size: (80, 24), start: Start::Today, ..UiConfig::default() };
+    let mut c = Console::with(World::new(false), config);
+    let screen = text(&c);
+    assert!(screen.contains("未选中运行") && !screen.contains("还没有运行"), "{screen}");
+    c.keys("3");
+    assert!(!text(&c).contains("未选中运行"), "3 brings the newest into view: {}", text(&c));
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use super::config::Lang;
 use super::format::fill;
-use super::words::shown;
 use skydeck_core::domain::bill::Will;
 use skydeck_core::domain::cause::{CauseInfo, CauseTable};
 use skydeck_core::domain::filter::values::{self, Stray, columns_of};
@@ -123,7 +122,7 @@ impl Names {
 
 /// That a filter asks for a column which no plan reads now, and what to do: for lists and verbs.
 pub fn lost_column(lang: Lang, column: &str) -> String {
-    fill(lang.texts().filter_column_lost, &[&shown(column)])
+    fill(lang.texts().filter_column_lost, &[skydeck_core::text::show(column, 200).as_str()])
 }
 
 /// A filter that was read, and what of it is a slip of the pen unless something of earlier times is called so.
@@ -166,6 +165,34 @@ impl Read {
         match self.strays.into_iter().next() {
             Some((_, stray)) => Err(stray.in_text(text)),
             None => Ok(self.filter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skydeck_core::domain::cause::{BUILT_IN, Cause};
+    use skydeck_core::domain::filter::Test;
+
+    #[test]
+    fn what_will_be_refused_is_asked_for_by_the_words_of_its_cause() {
+        let causes: CauseTable = toml::from_str(BUILT_IN).unwrap();
+        let zone: Zone = "Asia/Shanghai".parse().unwrap();
+        let label = causes.info(&Cause::new("validation")).unwrap().zh.clone();
+        for (typed, want) in [
+            (format!("可能:{label}"), vec!["validation".to_owned()]),
+            ("可能:失败".to_owned(), vec!["失败".to_owned()]),
+            (format!("likely:fail,{label}"), vec!["fail".to_owned(), "validation".to_owned()]),
+        ] {
+            let read = read_filter(&typed, &causes, &Names::default(), (&zone, Ts(0))).unwrap();
+            let words = match &read.filter.terms[0].test {
+                Test::Is(Key::Likely, words) => words.clone(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!((words, read.strays.len()), (want, 0), "{typed}");
+            let said = read.filter.said(Language::Zh, |name| cause_said(&causes, Language::Zh, name));
+            assert!(said.starts_with("可能:") && !said.contains("validation"), "{said}");
         }
     }
 }

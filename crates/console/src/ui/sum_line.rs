@@ -23,6 +23,8 @@ pub(crate) fn draw(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
             _ if shared.connection.opening().is_some() => t.reading,
             true if !shared.plans.is_loaded() => t.reading,
             true => t.no_run,
+            // None was chosen yet: that is not to say that there was none.
+            false if shared.plan_row().is_some_and(|plan| !plan.last.is_empty()) => t.no_run_in_view,
             false => t.no_run_of_plan,
         };
         pen.text(1, y, w.saturating_sub(1), Role::Dim, words);

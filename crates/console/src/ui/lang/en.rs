@@ -324,6 +324,7 @@ pub(crate) const TEXTS: Texts = Texts {
     no_default: "No (default)",
     no_later: "later (default)",
     no_run: "No run yet: select a plan and press r",
+    no_run_in_view: "No run in view: 3 shows the bills of the newest, 5 the others",
     no_run_of_plan: "No run of this plan yet: press r; [ ] on Results show the other runs",
     no_run_further: "No other run is known in this direction; History has them all",
     not_now: "Not done: {}: {}",

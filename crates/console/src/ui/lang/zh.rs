@@ -324,6 +324,7 @@ pub(crate) const TEXTS: Texts = Texts {
     no_default: "否（默认）",
     no_later: "稍后（默认）",
     no_run: "还没有运行：选中方案，按 r",
+    no_run_in_view: "未选中运行：按 3 查看最近一次运行的单据，按 5 选择其他运行",
     no_run_of_plan: "该方案还没有运行：按 r；其他运行在结果页按 [ ] 查看",
     no_run_further: "此方向没有其他已知运行；全部运行见历史页",
     not_now: "未执行“{}”：{}",

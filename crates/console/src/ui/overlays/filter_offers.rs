@@ -9,7 +9,7 @@ use crate::ui::filter_words::cause_said;
 use crate::ui::keymap::Scope;
 use crate::ui::shared::Shared;
 use skydeck_core::domain::bill::Slot;
-use skydeck_core::domain::cause::known;
+use skydeck_core::domain::cause::{Cause, known};
 use skydeck_core::domain::filter::{Ask, Key, Moment, NAMED, Named, Word, fold_label, key_called, runs};
 use skydeck_core::domain::ids::OpId;
 use skydeck_core::domain::language::Language;
@@ -232,7 +232,18 @@ fn values(
         Key::Env => names.environments.iter().map(ToString::to_string).collect(),
         Key::State => runs::states(lang).map(str::to_owned).collect(),
         Key::Kind => runs::kinds(lang).map(str::to_owned).collect(),
-        Key::Likely => vec![lang.t("fail", "失败").to_owned(), known::PERIOD.to_owned()],
+        Key::Likely => {
+            let causes = &shared.setup.causes;
+            let unresolved = shared.groups.rows().iter().map(|group| group.group.clone());
+            let table = causes.cause.iter().map(|info| info.cause.as_str().to_owned());
+            let foretold = |name: &String| name == known::PERIOD || causes.refuses_again(&Cause::new(name.as_str()));
+            let all = unresolved
+                .filter(|name| causes.info(&Cause::new(name.as_str())).is_some())
+                .chain(table)
+                .filter(foretold);
+            let said = all.map(|name| cause_said(causes, lang, &name).unwrap_or(name));
+            std::iter::once(lang.t("fail", "失败").to_owned()).chain(said).collect()
+        }
         // Any: the bills of which one was made.
         Key::Made => vec!["*".to_owned()],
         Key::No | Key::Fid | Key::Org | Key::Customer | Key::Run | Key::Code => Vec::new(),

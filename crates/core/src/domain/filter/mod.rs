@@ -21,7 +21,7 @@ use values::Stray;
 pub use wanted::{Size, Wanted};
 pub use when::{Moment, Point, Span, Word};
 
-use super::bill::Outcome;
+use super::bill::{Outcome, Will};
 use super::ids::OpId;
 use super::language::Language;
 use super::operation_words;
@@ -207,12 +207,13 @@ impl Filter {
     #[must_use]
     pub fn naming_causes(mut self, names_of: impl Fn(&str) -> Vec<String>) -> Self {
         for term in &mut self.terms {
-            if let Test::Is(Key::Cause, words) = &mut term.test {
+            if let Test::Is(key @ (Key::Cause | Key::Likely), words) = &mut term.test {
+                let own = |word: &str| *key == Key::Likely && Will::NAMES.iter().any(|name| like(name, word));
                 let read = std::mem::take(words);
                 *words = read
                     .into_iter()
                     .flat_map(|word| {
-                        let names = names_of(&word);
+                        let names = if own(&word) { Vec::new() } else { names_of(&word) };
                         if names.is_empty() { vec![word] } else { names }
                     })
                     .collect();
@@ -366,10 +367,10 @@ impl Filter {
 impl Test {
     fn said(&self, lang: Language, causes: &impl Fn(&str) -> Option<String>) -> String {
         match self {
-            Self::Is(Key::Cause, words) => {
+            Self::Is(key @ (Key::Cause | Key::Likely), words) => {
                 let words: Vec<String> =
                     words.iter().map(|word| causes(word).unwrap_or_else(|| word.clone())).collect();
-                keyed(keys::name_of(Ask::Words(Key::Cause), lang), &words.join(","))
+                keyed(keys::name_of(Ask::Words(*key), lang), &words.join(","))
             }
             Self::Is(key, words) => keyed(keys::name_of(Ask::Words(*key), lang), &words.join(",")),
             Self::Column(label, words) => {

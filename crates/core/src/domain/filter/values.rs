@@ -77,6 +77,7 @@ impl Stray {
         let named = NAMED.iter().find(|named| named.name(Language::En) == self.key);
         let key = match named.map(|named| (named.ask, named.name(Language::Zh))) {
             Some((Ask::Words(Key::Status), _)) => "处理结果",
+            Some((Ask::Words(Key::Likely), _)) => "将被拒绝的原因",
             Some((_, name)) => name,
             None => &self.key,
         };
