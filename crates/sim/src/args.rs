@@ -284,7 +284,7 @@ mod tests {
             ("{}\nx", "another place", "换一个位置"),
             ("garbage\n", "it is no record of a simulator", "不是模拟器的记录文件"),
         ] {
-            let error = super::super::restore::from::<World>(text.as_bytes(), &config.world).err().expect(text);
+            let error = super::super::restore::from::<World>(text.as_bytes(), &config.world).expect_err(text);
             let error = std::io::Error::new(error.kind(), OfRecord(error));
             let told = NotStarted::at(bind, Some(Path::new("/d/simulator.jsonl")), &error);
             assert!(told.why.is_none() && told.en.contains(en) && told.zh.contains(zh), "{told:?}");
