@@ -203,19 +203,21 @@ fn begin(episode: &mut Option<Episode>, by: &[(bool, Forecaster)]) -> Option<For
 mod tests {
     use super::*;
 
-    /// A run every hour that finds so many where nine in ten are expected; gives who told.
-    fn sees(watch: &mut Watch, hour: i64, found: u64) -> Vec<Forecaster> {
-        let (at, spread) = (hour * 3_600_000, Spread::new(0.9, 0.1));
-        watch.see(&Seen { at, found, spread: &spread, target: 2e-4, ripe: true, trusted: true }).alarms
+    impl Watch {
+        /// A run every hour that finds so many where nine in ten are expected; gives who told.
+        fn sees(&mut self, hour: i64, found: u64) -> Vec<Forecaster> {
+            let (at, spread) = (hour * 3_600_000, Spread::new(0.9, 0.1));
+            self.see(&Seen { at, found, spread: &spread, target: 2e-4, ripe: true, trusted: true }).alarms
+        }
     }
 
     #[test]
     fn runs_of_which_each_may_well_be_empty_are_told_together_and_once_until_something_comes() {
         let mut watch = Watch::default();
         for hour in 0..60 {
-            assert_eq!(sees(&mut watch, hour, u64::from(hour % 2 == 0)), [], "as usual");
+            assert_eq!(watch.sees(hour, u64::from(hour % 2 == 0)), [], "as usual");
         }
-        let told: Vec<i64> = (61..85).filter(|hour| !sees(&mut watch, *hour, 0).is_empty()).collect();
+        let told: Vec<i64> = (61..85).filter(|hour| !watch.sees(*hour, 0).is_empty()).collect();
         assert_eq!(told.len(), 1, "{told:?}");
         let quiet = watch.quiet.unwrap();
         assert!(
@@ -223,7 +225,7 @@ mod tests {
             "since the first empty run: {quiet:?}"
         );
         for hour in 85..100 {
-            assert_eq!(sees(&mut watch, hour, 2), []);
+            assert_eq!(watch.sees(hour, 2), []);
         }
         assert!(watch.quiet.is_none(), "as usual again: {:?}", watch.quiet);
     }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use chrono::{Duration, FixedOffset, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 
+use crate::domain::time::Ts;
+
 /// A zone.
 #[derive(Clone)]
 pub struct Zone {
@@ -40,6 +42,17 @@ impl Zone {
     /// Seconds that it is ahead of universal time at a moment given in seconds.
     pub fn ahead_of_utc(&self, unix: i64) -> i32 {
         self.ahead(unix).local_minus_utc()
+    }
+
+    /// The moment at which its clocks show this first; where they leave it out, that at which they would have shown it, had they not
+    /// been put forward.
+    pub fn moment(&self, shown: NaiveDateTime) -> Ts {
+        if let Some(found) = self.from_local_datetime(&shown).earliest() {
+            return Ts(found.timestamp_millis());
+        }
+        // A change of the clocks lies within a day of what it leaves out.
+        let before = self.ahead_of_utc(shown.and_utc().timestamp() - Duration::days(1).num_seconds());
+        Ts(shown.and_utc().timestamp_millis() - i64::from(before) * 1000)
     }
 
     fn with(&self, ahead: FixedOffset) -> Ahead {

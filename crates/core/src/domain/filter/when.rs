@@ -227,18 +227,6 @@ fn instant(at: Ts) -> NaiveDateTime {
     DateTime::from_timestamp_millis(at.0).unwrap_or_default().naive_utc()
 }
 
-/// The moment at which the clocks of a zone show this; where they leave it out, that at which they would have shown it, had they
-/// not been put forward.
-fn moment(zone: &Zone, shown: NaiveDateTime) -> Ts {
-    if let Some(found) = zone.from_local_datetime(&shown).earliest() {
-        return Ts(found.timestamp_millis());
-    }
-    // A change of the clocks lies within a day of what it leaves out.
-    let day = chrono::Duration::days(1).num_seconds();
-    let before = zone.ahead_of_utc(shown.and_utc().timestamp() - day);
-    Ts(shown.and_utc().timestamp_millis() - i64::from(before) * 1000)
-}
-
 /// The day that it is in a zone.
 fn day_of(zone: &Zone, now: Ts) -> NaiveDate {
     zone.from_utc_datetime(&instant(now)).date_naive()
@@ -316,7 +304,7 @@ impl Span {
         if self.points().iter().all(|point| matches!(point, Point::At(_))) {
             return *self;
         }
-        let at = |shown| moment(zone, shown);
+        let at = |shown| zone.moment(shown);
         match self.ends(today) {
             (Some(from), Some(to)) => Self::Between(Point::At(at(from)), Point::At(Ts(at(to).0.saturating_sub(1)))),
             (Some(from), None) => Self::From(Point::At(at(from))),
