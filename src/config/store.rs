@@ -114,7 +114,7 @@ mod tests {
             ("[store]\nurl = \"postgresql://r@h/d\"\nkey = { file = \"k\" }", "key needs certificate"),
             ("[store]\nurl = \"postgresql://r@h/d\"\nlease = \"15s\"", "belongs to writers"),
             ("[store]\nurl = \"postgresql://r@h/d\"\nwriters = \"several\"\nlease = \"100ms\"", "whole seconds"),
-            ("[store]\nurl = \"postgresql://r@h/d\"\nwriters = \"many\"", "unknown variant `many`"),
+            ("[store]\nurl = \"postgresql://r@h/d\"\nwriters = \"many\"", "expected `one` or `several`"),
             ("[store]\nurl = \"postgresql://r@h/d\"\nnode = \"x\"", "unknown field `node`"),
         ] {
             let error = parse(text).unwrap_err();
