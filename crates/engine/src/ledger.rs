@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Notice, Watch};
+use crate::follower;
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
 use skydeck_core::domain::live::Live;
@@ -35,8 +36,6 @@ const NEWEST_SHOWN: u32 = 8;
 const AGAIN_BASE: Duration = Duration::from_millis(100);
 /// Longest wait before it is sent again.
 const AGAIN_CAP: Duration = Duration::from_secs(5);
-/// Times what other machines stored is asked for before it is left for later.
-const READS: u32 = 20;
 /// How long it is sent again to a store that this machine has to itself; after that the store counts as failed, and only a new
 /// start asks what was stored.
 const AGAIN_FOR: Duration = Duration::from_secs(120);
@@ -138,11 +137,10 @@ impl Ledger {
     pub(crate) async fn to_look(
         store: &Arc<dyn Store>,
         why: StoreError,
-    ) -> Result<(Self, Arc<Present>, mpsc::Receiver<Request>, Seq), StoreError> {
+    ) -> Result<(Self, Arc<Present>, mpsc::Receiver<Request>), StoreError> {
         let (ledger, writer) = Self::open(store).await?;
         writer.failed.send_replace(Some(why));
-        let at = writer.present.live().seq;
-        Ok((ledger, writer.present, writer.queue, at))
+        Ok((ledger, writer.present, writer.queue))
     }
 
     /// Makes events durable, all or none, and publishes them. They are visible in [`Self::live`] on return.
@@ -285,6 +283,11 @@ impl Present {
         self.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
 
+    /// The last fact that is shown.
+    pub(crate) fn at(&self) -> Seq {
+        self.live().seq
+    }
+
     /// Applies facts, then shows them to everybody who watches.
     pub(crate) fn publish(&self, facts: &Arc<[Fact]>) {
         self.stored.notify_one();
@@ -338,7 +341,7 @@ impl Writer {
                 biased;
                 first = self.queue.recv() => return first,
                 () = self.present.lagging.notified() => self.lag = true,
-                () = moved(&mut self.far) => self.catch_up(None).await,
+                () = follower::moved(&mut self.far) => follower::catch_up(self.store.as_ref(), &self.present, None).await,
                 () = tokio::time::sleep(LAG_LOOK), if self.lag => self.lag = self.present.catch_up(),
             }
         }
@@ -347,34 +350,11 @@ impl Writer {
     /// Shows what was stored, behind what other machines stored before it.
     async fn show(&mut self, facts: &Arc<[Fact]>) {
         let (Some(first), Some(last)) = (facts.first(), facts.last()) else { return };
-        let at = self.present.live().seq;
+        let at = self.present.at();
         if self.far.is_none() || first.seq.0 == at.0 + 1 {
             self.present.publish(facts);
         } else if last.seq > at {
-            self.catch_up(Some(last.seq)).await;
-        }
-    }
-
-    /// Shows what other machines stored: up to a place, which is there, or as far as the store is.
-    async fn catch_up(&mut self, to: Option<Seq>) {
-        let mut tries = 0;
-        loop {
-            let at = self.present.live().seq;
-            if to.is_some_and(|to| at >= to) {
-                return;
-            }
-            match self.store.facts_after(at, GROUP).await {
-                Ok(facts) if facts.is_empty() => return,
-                Ok(facts) => self.present.publish(&facts.into()),
-                Err(error) => {
-                    tracing::warn!(%error, "the store does not answer; what is shown is of before");
-                    tries += 1;
-                    if to.is_none() || tries > READS {
-                        return;
-                    }
-                    tokio::time::sleep(AGAIN_BASE).await;
-                }
-            }
+            follower::catch_up(self.store.as_ref(), &self.present, Some(last.seq)).await;
         }
     }
 
@@ -486,19 +466,6 @@ impl Writer {
                 answer => return answer,
             }
         }
-    }
-}
-
-/// Waits until other machines may have stored something; for ever where there is none.
-async fn moved(far: &mut Option<watch::Receiver<Seq>>) {
-    match far {
-        Some(far) => {
-            if far.changed().await.is_err() {
-                // Whoever says how far the store is has ended: it is asked now and then.
-                tokio::time::sleep(AGAIN_CAP).await;
-            }
-        }
-        None => std::future::pending().await,
     }
 }
 

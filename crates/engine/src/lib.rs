@@ -53,6 +53,7 @@ mod forecasts;
 mod glance;
 mod handed_in;
 mod heartbeat;
+mod holder;
 mod known;
 mod ledger;
 mod listing;

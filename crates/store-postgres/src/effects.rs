@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use skydeck_core::domain::bill::{BillState, Slot};
-use skydeck_core::domain::event::{ActionEntry, Event, Fact};
+use skydeck_core::domain::event::{ActionEntry, Fact};
 use skydeck_core::domain::hours::Counts;
-use skydeck_core::domain::ids::{RecordKey, RunId};
+use skydeck_core::domain::ids::RecordKey;
 use skydeck_core::domain::language::Language;
 use skydeck_core::domain::run::{Mark, RunKind, RunState};
 use skydeck_core::domain::server::ServerBound;
@@ -22,7 +22,6 @@ use skydeck_store::{StoreError, codec};
 
 use crate::rows::{
     ActionIn, BillIn, BillRowIn, HourIn, KeptIn, NameIn, NumberIn, PlacesIn, RecordIn, RevIn, Rows, RunHeadIn, RunIn,
-    SlotIn,
 };
 use crate::span::{moment, number, place, small};
 use crate::tables::{family_parts, fid_text, group_of, made_parts, plain, run_key};
@@ -396,29 +395,5 @@ fn state(state: &RunState) -> &'static str {
         RunState::Paused(_) => "paused",
         RunState::Interrupted => "interrupted",
         RunState::Closed(_) => "closed",
-    }
-}
-
-/// Notes whose run a fact goes on with, or begins.
-pub(crate) fn in_hand(event: &Event, rows: &mut Rows) {
-    let note = |list: &mut Vec<String>, run: RunId| {
-        let run = run.to_string();
-        if !list.contains(&run) {
-            list.push(run);
-        }
-    };
-    match transition(event) {
-        Change::Opened(head) => {
-            note(&mut rows.opened, head.id);
-            let (plan, run) = (head.plan.as_str().to_owned(), head.id.to_string());
-            rows.slots.extend(head.due.map(|due| SlotIn { plan, remedy: due.remedy, due: due.at.0, run }));
-        }
-        Change::Found { run, .. } | Change::Run { run, .. } | Change::Bill { run, .. } => note(&mut rows.held, run),
-        // What is said of a run by whoever has none of it in hand: its bills leave with time, a person resolves one.
-        Change::Nothing
-        | Change::Gone { .. }
-        | Change::Resolved { .. }
-        | Change::Reopened { .. }
-        | Change::NotUnderstood(_) => {}
     }
 }

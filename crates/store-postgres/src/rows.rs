@@ -4,6 +4,9 @@
 //! append is prepared.
 
 use postgres_types::ToSql;
+use skydeck_core::domain::event::Event;
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::transition::{Change, transition};
 
 #[derive(Debug, ToSql)]
 #[postgres(name = "batch_v1")]
@@ -214,4 +217,30 @@ pub(crate) struct Rows {
     pub hours: Vec<HourIn>,
     pub actions: Vec<ActionIn>,
     pub kept: Vec<KeptIn>,
+}
+
+impl Rows {
+    /// Notes whose run a fact goes on with, or begins.
+    pub fn in_hand(&mut self, event: &Event) {
+        let note = |list: &mut Vec<String>, run: RunId| {
+            let run = run.to_string();
+            if !list.contains(&run) {
+                list.push(run);
+            }
+        };
+        match transition(event) {
+            Change::Opened(head) => {
+                note(&mut self.opened, head.id);
+                let (plan, run) = (head.plan.as_str().to_owned(), head.id.to_string());
+                self.slots.extend(head.due.map(|due| SlotIn { plan, remedy: due.remedy, due: due.at.0, run }));
+            }
+            Change::Found { run, .. } | Change::Run { run, .. } | Change::Bill { run, .. } => note(&mut self.held, run),
+            // What is said of a run by whoever has none of it in hand: its bills leave with time, a person resolves one.
+            Change::Nothing
+            | Change::Gone { .. }
+            | Change::Resolved { .. }
+            | Change::Reopened { .. }
+            | Change::NotUnderstood(_) => {}
+        }
+    }
 }

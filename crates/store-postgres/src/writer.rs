@@ -27,7 +27,7 @@ use ulid::Ulid;
 use crate::append::{Answer, append};
 use crate::body::{digest, pack};
 use crate::cache::Cache;
-use crate::effects::{Families, in_hand, record_row, rows_of};
+use crate::effects::{Families, record_row, rows_of};
 use crate::fault::{PgFault, Refused};
 use crate::hosts::{self, Signs};
 use crate::io::Io;
@@ -316,7 +316,7 @@ impl Writer {
                     let body = pack(&fact.event)?;
                     let run = fact.event.run().map(|run| run.to_string());
                     rows.facts.push(FactIn { at: fact.at.0, run, digest: digest(&body), body });
-                    in_hand(&fact.event, &mut rows);
+                    rows.in_hand(&fact.event);
                 }
             }
         }
