@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::feed;
 use crate::ledger::{Ledger, Present, Request};
 use skydeck_core::domain::ids::Seq;
 use skydeck_store::{Store, StoreError};
 
-/// Facts that are read at once.
-const PIECE: usize = 500;
 /// Until a store that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Times it is asked for what is known to be there.
-const READS: u32 = 5;
 
 /// Follows a store: [`Follower::run`] it on a task.
 pub(crate) struct Follower {
@@ -52,46 +49,10 @@ impl Follower {
                         // Whoever says how far the store is has ended: it is asked now and then.
                         tokio::time::sleep(AGAIN).await;
                     }
-                    catch_up(self.store.as_ref(), &self.present, None).await;
+                    feed::catch_up(self.store.as_ref(), self.present.as_ref(), None).await;
                 }
             }
         }
-    }
-}
-
-/// Shows what other machines stored: up to a place, which is there, or as far as the store is.
-pub(crate) async fn catch_up(store: &dyn Store, present: &Present, to: Option<Seq>) {
-    let mut tries = 0;
-    loop {
-        let at = present.at();
-        if to.is_some_and(|to| at >= to) {
-            return;
-        }
-        match store.facts_after(at, PIECE).await {
-            Ok(facts) if facts.is_empty() => return,
-            Ok(facts) => present.publish(&facts.into()),
-            Err(error) => {
-                tracing::warn!(%error, "the store does not answer; what is shown is of before");
-                tries += 1;
-                tokio::time::sleep(AGAIN).await;
-                if to.is_none() || tries > READS {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Waits until other machines may have stored something; for ever where there is none.
-pub(crate) async fn moved(far: &mut Option<watch::Receiver<Seq>>) {
-    match far {
-        Some(far) => {
-            if far.changed().await.is_err() {
-                // Whoever says how far the store is has ended: it is asked now and then.
-                tokio::time::sleep(AGAIN).await;
-            }
-        }
-        None => std::future::pending().await,
     }
 }
 

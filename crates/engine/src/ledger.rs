@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Notice, Watch};
-use crate::follower;
+use crate::feed::{self, Shows};
 use skydeck_core::domain::event::{Event, Fact};
 use skydeck_core::domain::ids::{Fid, RecordKey, RunId, Seq};
 use skydeck_core::domain::live::Live;
@@ -283,13 +283,8 @@ impl Present {
         self.send(|| Notice::Resync(Box::new(live.clone())), &live);
     }
 
-    /// The last fact that is shown.
-    pub(crate) fn at(&self) -> Seq {
-        self.live().seq
-    }
-
     /// Applies facts, then shows them to everybody who watches.
-    pub(crate) fn publish(&self, facts: &Arc<[Fact]>) {
+    fn publish(&self, facts: &Arc<[Fact]>) {
         self.stored.notify_one();
         let mut live = self.live();
         for fact in facts.iter() {
@@ -303,6 +298,16 @@ impl Present {
         let mut watchers = self.watchers();
         watchers.retain_mut(|w| !w.behind || w.catch_up(&live));
         watchers.iter().any(|w| w.behind)
+    }
+}
+
+impl Shows for Present {
+    fn at(&self) -> Seq {
+        self.live().seq
+    }
+
+    fn show(&self, facts: &Arc<[Fact]>) {
+        self.publish(facts);
     }
 }
 
@@ -341,7 +346,7 @@ impl Writer {
                 biased;
                 first = self.queue.recv() => return first,
                 () = self.present.lagging.notified() => self.lag = true,
-                () = follower::moved(&mut self.far) => follower::catch_up(self.store.as_ref(), &self.present, None).await,
+                () = feed::moved(&mut self.far) => feed::catch_up(self.store.as_ref(), self.present.as_ref(), None).await,
                 () = tokio::time::sleep(LAG_LOOK), if self.lag => self.lag = self.present.catch_up(),
             }
         }
@@ -354,7 +359,7 @@ impl Writer {
         if self.far.is_none() || first.seq.0 == at.0 + 1 {
             self.present.publish(facts);
         } else if last.seq > at {
-            follower::catch_up(self.store.as_ref(), &self.present, Some(last.seq)).await;
+            feed::catch_up(self.store.as_ref(), self.present.as_ref(), Some(last.seq)).await;
         }
     }
 

@@ -48,6 +48,7 @@ pub mod decide;
 mod dispatch;
 mod ending;
 mod erp_time;
+mod feed;
 mod follower;
 mod forecasts;
 mod glance;
