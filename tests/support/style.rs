@@ -107,7 +107,10 @@ pub fn signs(text: &str) -> Vec<String> {
             (a, ' ') if wide(a) && text.get(i + 2).is_some_and(|c| han(*c) || c.is_ascii_alphanumeric()) => {
                 "a blank after a wide sign"
             }
-            (' ', b) if wide(b) => "a blank before a wide sign",
+            // A folded line begins under its own column.
+            (' ', b) if wide(b) && text[..i].iter().rev().take_while(|c| **c != '\n').any(|c| *c != ' ') => {
+                "a blank before a wide sign"
+            }
             _ => continue,
         };
         found.push(format!("{fault}: {shown}"));
