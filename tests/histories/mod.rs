@@ -16,12 +16,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fastrand::Rng;
+use skydeck::domain::bill::{Outcome, UnknownWhy};
 use skydeck::domain::command::{Command, Receipt, Selection, StartParams};
 use skydeck::domain::env::Environment;
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId};
+use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RunId, WorkKey};
+use skydeck::domain::operation::Operation;
 use skydeck::domain::plan::{Plan, Policy};
-use skydeck::domain::run::{BillRow, Revision, RunState};
+use skydeck::domain::reason::Reason;
+use skydeck::domain::run::{BillRow, Revision, RunEnd, RunState};
 use skydeck::domain::server::Server;
 use skydeck::domain::time::Clock;
 use skydeck::engine::ports::Erp;
@@ -406,11 +409,30 @@ impl<A: Around> Story<A> {
             let order = match row.state {
                 RunState::AwaitingApproval => self.bench.approval(run),
                 RunState::Paused(_) => Command::Resume { run },
+                RunState::Closed(RunEnd::CollectFailed(Reason::KeyNotHonoured { .. })) => {
+                    return self.look_at_the_keys().await;
+                }
                 _ => return,
             };
             self.bench.accepted(order).await;
         }
         panic!("run {run} never became closed");
+    }
+
+    /// A bill was numbered otherwise than it was asked for, or an answer named another one: nothing more is made until a person has
+    /// looked at it, and closes its entry.
+    async fn look_at_the_keys(&mut self) {
+        let ops: Vec<_> = self.mix.plans.iter().map(|plan| Operation::of(plan).id).collect();
+        let keys =
+            self.around.bills().into_iter().flat_map(|fid| ops.iter().map(move |op| oracle::record(&fid).under(op)));
+        let asks = |key: &WorkKey| {
+            let entry = self.bench.store.ledger_entry(key).unwrap();
+            let outcome = entry.as_ref().and_then(|entry| entry.row.state.outcome());
+            matches!(outcome, Some(Outcome::Unknown(unknown)) if unknown.why == UnknownWhy::KeyNotHonoured)
+        };
+        let keys: Vec<WorkKey> = keys.filter(asks).collect();
+        let (selection, reason) = (Selection::Bills(keys), "looked at it in the ERP".to_owned());
+        self.order(Command::Resolve { selection, reason }).await;
     }
 
     async fn close_what_is_open(&mut self) {

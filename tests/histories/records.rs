@@ -103,11 +103,15 @@ impl Records {
         for id in self.ids.iter().copied().filter(|id| self.is_meant(*id) && !is_done(*id)) {
             let (env, form) = self.known.clone();
             let record = RecordKey { env, form, fid: Fid::from(id) };
-            let entry = story.bench.store.ledger_entry(&record.under(op)).unwrap();
+            let work = record.under(op);
+            let entry = story.bench.store.ledger_entry(&work).unwrap();
             let outcome = entry.as_ref().and_then(|e| e.row.state.outcome());
             // A person took back what had been done, or deleted it: nothing is done a second time by itself.
             let undone = real.truth(op, &Fid::from(id)).came > 0;
-            let told = matches!(outcome, Some(Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::Skipped(_)));
+            // Nor where a person looked at it, and closed its entry.
+            let closed = story.bench.store.resolved_entry(&work).unwrap().is_some();
+            let told =
+                closed || matches!(outcome, Some(Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::Skipped(_)));
             sums.operator += u64::from(undone || told);
             if !undone && !told {
                 wrong.push((Wrong::Missed, format!("record {id}: nothing was made of it, ledger {entry:?}")));
