@@ -193,8 +193,8 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
         }
         let id = waits.run()["run"].as_str().map(str::to_owned);
         if let Some(id) = id.filter(|_| open(&waits)) {
-            // What nobody approved is cancelled; what was approved goes on now and then, and leaves something to the next round.
-            let goes_on = waits.run()["state"] != "awaiting_approval" && rng.u32(0..5) == 0;
+            // What nobody approved is cancelled; what was approved goes on at the end, so that there is something to do until then.
+            let goes_on = waits.run()["state"] != "awaiting_approval" && round + 1 == kills();
             let verb = if goes_on { "resume" } else { "cancel" };
             let since = Instant::now();
             loop {
@@ -214,7 +214,7 @@ fn machines_that_are_killed_in_turn_at_any_moment_lose_nothing_and_audit_nothing
     }
     place::ended_as_it_says(&works.verb(&["run", PLAN, "--sweep", "--yes", "--json"]));
     // Whoever is asked tells the same, and each success is told once.
-    let told: u64 = said(&works.verb(&["history", "--json"]))
+    let told: u64 = said(&works.verb(&["history", "--json", "--limit", "1000"]))
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .map(|run| run["audited"].as_u64().unwrap_or_default())
