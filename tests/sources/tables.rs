@@ -107,7 +107,7 @@ fn a_table_that_cannot_be_used_is_named_by_file_and_line_in_both_languages() {
         ("p.csv", b"customer,customer\nA,1\n", "line 1: the column `customer` stands twice", "出现两次"),
         ("p.csv", b"customer,supplier,\nA,1,\n", "line 1: column 3 has no name", "第 3 列没有列名"),
         ("p.csv", b"customer,suplier\nA,1\n", "did you mean `suplier`?", "是不是 `suplier`"),
-        ("p.csv", b"customer,supplier\n\"A\nB\",1\n", "line 2: `A␊B` holds a control character", "控制字符"),
+        ("p.csv", b"customer,supplier\n\"A\nB\",1\n", "line 2: `A⏎B` holds a control character", "控制字符"),
         ("missing.csv", b"", "missing.csv: no such file beside the plan", "方案旁没有该文件"),
     ] {
         put(&place, &format!("{PLAN}.json"), &with_table(file).to_string());

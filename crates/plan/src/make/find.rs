@@ -8,8 +8,8 @@ use skydeck_core::domain::ids::PlanId;
 use skydeck_core::domain::mapping::Field;
 use skydeck_core::domain::plan::{Make, Plan, Source};
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::spelled::spelled;
 use skydeck_core::domain::suggest::nearest;
+use skydeck_core::text::show;
 
 use super::template::{self, BEGINS, Names, Piece, Wanted};
 use super::tree::inner_list;
@@ -150,7 +150,7 @@ impl Lookups {
             Some(Row::Several(n)) => *n,
             None => 0,
         };
-        let pairs = wanted.by.iter().zip(by).map(|(column, value)| format!("{column}=`{}`", spelled(value)));
+        let pairs = wanted.by.iter().zip(by).map(|(column, value)| format!("{column}=`{}`", show(value, 200)));
         let (field, from, by) = (field.to_owned(), wanted.from.clone(), pairs.collect::<Vec<_>>().join(", "));
         Err(match (self.plans.contains_key(&PlanId::new(from.clone())), n) {
             (false, 0) => BodyFault::NoRow { field, table: from, by },

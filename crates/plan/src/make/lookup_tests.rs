@@ -180,11 +180,7 @@ fn a_look_up_in_the_records_of_another_plan_gives_one_value_or_names_how_many_th
     for (note, en, zh) in [
         ("M-3", "FPlace: the plan `parts` collected 2 values for FNumber=`M-3`, where one is expected", "有 2 个值"),
         ("M-4", "FPlace: the plan `parts` collected 2 values for FNumber=`M-4`, where one is expected", "有 2 个值"),
-        (
-            "M-5\u{202e}",
-            "FPlace: the plan `parts` collected no record with FNumber=`M-5\\u{202e}`",
-            "没有 FNumber=`M-5",
-        ),
+        ("M-5\u{202e}", "FPlace: the plan `parts` collected no record with FNumber=`M-5⟨202E⟩`", "没有 FNumber=`M-5"),
         ("", "FPlace: the plan `parts` collected no record with FNumber=``", "没有 FNumber=``"),
     ] {
         let (said, said_zh) = made(note).unwrap_err();

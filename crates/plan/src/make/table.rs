@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use skydeck_core::domain::mapping::Table;
-use skydeck_core::domain::spelled::spelled;
+use skydeck_core::text::show;
 
 use super::template::Wanted;
 use crate::problem::make::{MOST_TABLE, MakeProblem, NotRead, TableFault};
@@ -161,7 +161,7 @@ fn check(table: &Table, cells: &[String]) -> Result<(), TableFault> {
         return Err(TableFault::LongCell { n: cell.chars().count(), most: MOST_CELL });
     }
     if let Some(cell) = cells.iter().find(|cell| cell.chars().any(char::is_control)) {
-        return Err(TableFault::Control { cell: spelled(cell) });
+        return Err(TableFault::Control { cell: show(cell, 200).into_string() });
     }
     if !table.columns.is_empty() {
         let (n, wanted) = (cells.len(), table.columns.len());
