@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use skydeck::domain::cause::{BUILT_IN, CauseTable};
+use skydeck::domain::detail_words;
 
 /// Where texts for people stand.
 const ROOMS: [&str; 9] = [
@@ -116,6 +117,33 @@ fn no_text_says_a_word_that_another_one_stands_for() {
         faults.extend(words.into_iter().map(|word| format!("{at}: {word}: {text}")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Why a request did not leave is written by the engine and by each client, and read in the operator's language.
+#[test]
+fn every_reason_why_nothing_was_sent_is_said_in_chinese_too() {
+    let mut files_of = Vec::new();
+    for room in ["engine", "kingdee", "http"] {
+        files(&root().join("crates").join(room).join("src"), &mut files_of);
+    }
+    let (mut reasons, mut quoted) = (0, Vec::new());
+    for path in files_of {
+        let code = fs::read_to_string(&path).unwrap();
+        for (line, text) in literals::literals(&code).into_iter().filter(|(_, text)| text.starts_with("not sent: ")) {
+            // What is filled in is a number or a name.
+            let mut said = String::new();
+            for (at, piece) in text.split('{').enumerate() {
+                said.push_str(if at == 0 { piece } else { piece.split_once('}').unwrap().1 });
+                said.push_str(if at + 1 < text.split('{').count() { "7" } else { "" });
+            }
+            reasons += 1;
+            let zh = detail_words::zh(&said).unwrap();
+            if zh.contains('“') && said != "not sent: 7" {
+                quoted.push(format!("{} line {line}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(reasons > 8 && quoted.is_empty(), "{reasons} reasons; in English alone: {quoted:#?}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use skydeck::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRe
 use skydeck::domain::run::{BillRow, DueTime, Mark, RunRow, StoppedRun};
 use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
-use skydeck::store::hosts::{Host, Hosts};
+use skydeck::store::hosts::Hosts;
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Reads, Store, StoreError};
@@ -84,10 +84,6 @@ impl Hosts for Together {
 
     async fn is_started(&self, _: &PlanId, _: DueTime) -> Result<bool, StoreError> {
         Ok(false)
-    }
-
-    async fn list(&self) -> Result<Vec<Host>, StoreError> {
-        Ok(Vec::new())
     }
 }
 

@@ -223,7 +223,7 @@ async fn turn(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
 
 /// The machines that write together; one that is silent and has runs is looked after by another one.
 async fn together(inner: &Inner, seq: &str) -> Result<Vec<Finding>, PgFault> {
-    let machines = crate::hosts::machines(inner, None).await?;
+    let machines = crate::hosts::machines(inner).await?;
     let (count, silent): (Vec<_>, Vec<_>) = machines.into_iter().partition(|host| host.silent_secs <= 0);
     let names = count.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
     let mut found = vec![Finding::new(

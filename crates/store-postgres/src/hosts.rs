@@ -229,19 +229,10 @@ impl Hosts for Members {
         let rows = self.ask(sql, values).await?;
         rows.first().map_or(Ok(false), |row| column(row, 0))
     }
-
-    async fn list(&self) -> Result<Vec<Host>, StoreError> {
-        list(&self.io, Some(self.host)).await
-    }
 }
 
-/// The machines that count, and those that still have runs. `here`: this one.
-pub(crate) async fn list(io: &Io, here: Option<i32>) -> Result<Vec<Host>, StoreError> {
-    Ok(io.ask(move |inner| async move { machines(&inner, here).await }).await?)
-}
-
-/// The same, for whoever has a connection.
-pub(crate) async fn machines(inner: &Inner, here: Option<i32>) -> Result<Vec<Host>, PgFault> {
+/// The machines that count, and those that still have runs.
+pub(crate) async fn machines(inner: &Inner) -> Result<Vec<Host>, PgFault> {
     let sql = "select h.no, h.name, h.version, extract(epoch from clock_timestamp() - h.until)::int8, \
                (select count(*) from skydeck.run r where r.holder = h.no and r.closed is null) from skydeck.host h \
                where h.gone is null or exists (select from skydeck.run r where r.holder = h.no and r.closed is null) order by h.no";
@@ -253,7 +244,6 @@ pub(crate) async fn machines(inner: &Inner, here: Option<i32>) -> Result<Vec<Hos
             version: said(&column::<String>(row, 2)?),
             silent_secs: column(row, 3)?,
             runs: runs.unsigned_abs(),
-            is_here: here == Some(no),
         })
     };
     let rows = inner.rows(sql, &[]).await?;

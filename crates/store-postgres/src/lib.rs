@@ -143,7 +143,7 @@ impl PgStore {
 
     /// The machines that write together: those that count, and those that still have runs.
     pub async fn machines(&self) -> Result<Vec<Host>, StoreError> {
-        hosts::list(&self.shared.io, self.members.as_ref().map(|members| members.host)).await
+        Ok(self.shared.io.ask(|inner| async move { hosts::machines(&inner).await }).await?)
     }
 
     /// Stores what is waiting and lays the pen down: whoever else writes need not wait. Later appends are refused; reads go on.

@@ -163,12 +163,12 @@ fn a_run_is_gone_on_with_by_the_machine_that_has_it_and_by_no_other() {
     assert_eq!(block(hosts(&two).elsewhere()).unwrap(), [(run_id(1), "bastion1".to_owned())]);
     assert_eq!(block(hosts(&one).elsewhere()).unwrap(), []);
     assert_eq!(block(hosts(&two).take_over(&[env()])).unwrap(), [], "its machine is heard of");
-    let list = block(hosts(&two).list()).unwrap();
+    let list = block(two.machines()).unwrap();
     let found = check(&server.settings(&database, "skydeck_host"), None);
     let said = |words: &str| found.iter().any(|finding| finding.en.contains(words) || finding.zh.contains(words));
     assert!(said("written by bastion1, bastion2") && said("由 bastion1、bastion2 共同写入"), "{found:?}");
-    let names: Vec<_> = list.iter().map(|host| (host.name.as_str(), host.runs, host.is_here)).collect();
-    assert_eq!(names, [("bastion1", 1, false), ("bastion2", 0, true)]);
+    let names: Vec<_> = list.iter().map(|host| (host.name.as_str(), host.runs)).collect();
+    assert_eq!(names, [("bastion1", 1), ("bastion2", 0)]);
     block(one.append(of_one().into())).unwrap();
     // It leaves in order: nobody waits.
     one.close();
@@ -270,7 +270,7 @@ fn a_machine_that_was_shown_out_stores_nothing_more() {
     let database = server.database();
     let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
     block(one.append(begun(1, "p", &[1, 2]).into())).unwrap();
-    let no = block(hosts(&one).list()).unwrap().iter().find(|host| host.is_here).unwrap().no;
+    let no = block(one.machines()).unwrap().iter().find(|host| host.name == "bastion1").unwrap().no;
     server.sql(&database, &format!("select skydeck.evict_v1({no})"));
     let refused = block(one.append(vec![action("x")].into()));
     assert!(matches!(refused, Err(AppendError::Write(_))), "{refused:?}");

@@ -300,6 +300,34 @@ fn what_an_administrator_runs_by_hand_makes_the_same_store() {
 }
 
 #[test]
+fn a_store_of_an_earlier_schema_is_raised_with_what_it_holds() {
+    let Some(server) = Server::get() else { return };
+    server.sql("postgres", "create database earlier");
+    // As the steps before the last one left it.
+    let script = admin::script();
+    let last = format!("insert into skydeck.migrations values ({}", admin::VERSION - 1);
+    let end = script.find(&last).unwrap();
+    let end = end + script[end..].find('\n').unwrap() + 1;
+    server.sql("earlier", &format!("{}commit;\n", &script[..end]));
+    let error = open(&server, "earlier").err().unwrap();
+    says(&error, "`skydeck store migrate` raises it", "请执行 `skydeck store migrate`");
+    // A run that an earlier program left open, which knew of no other machine.
+    server.sql(
+        "earlier",
+        "insert into skydeck.plan values (1, 'old'); insert into skydeck.family values (1, 'old', 'f', ''); \
+         insert into skydeck.run (no, id, plan, family, kind, state, counts, opened, found, done, already, skipped, failed, unknown, \
+           waiting, not_reached, live) values (1, '01K742SG01000000000000000Z', 1, 1, 'fresh', 'paused', true, 0, 0, 0, 0, 0, 0, 0, 0, 0, ''); \
+         insert into skydeck.batch_seen values ('x', 0, 1)",
+    );
+    assert_eq!(block(admin::migrate(&server.settings("earlier", "admin"))), Ok(admin::VERSION));
+    let kept =
+        server.asks("earlier", "skydeck_host", "select id || ' ' || coalesce(holder::text, 'nobody') from skydeck.run");
+    assert_eq!(kept.unwrap(), ["01K742SG01000000000000000Z nobody"]);
+    let found = check(&server.settings("earlier", "skydeck_host"), None);
+    assert!(worst(&found) <= Grade::Look, "{found:?}");
+}
+
+#[test]
 fn a_directory_goes_into_a_database_and_back_and_says_the_same() {
     let Some(server) = Server::get() else { return };
     let (database, dir) = (server.database(), tempfile::tempdir().unwrap());

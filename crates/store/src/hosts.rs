@@ -25,8 +25,6 @@ pub struct Host {
     pub silent_secs: i64,
     /// Open runs in its hands.
     pub runs: u64,
-    /// This one.
-    pub is_here: bool,
 }
 
 /// What a store says of the machines that write to it.
@@ -51,7 +49,4 @@ pub trait Hosts: Send + Sync {
 
     /// Whether a due time of a plan was started, by whichever machine.
     async fn is_started(&self, plan: &PlanId, due: DueTime) -> Result<bool, StoreError>;
-
-    /// The machines that count, and those that still have runs.
-    async fn list(&self) -> Result<Vec<Host>, StoreError>;
 }

@@ -5,7 +5,7 @@
 use super::system_words;
 
 /// English and Chinese, with a place for each number, bill or address.
-const NOTES: [(&str, &str); 14] = [
+const NOTES: [(&str, &str); 24] = [
     ("no answer within {} s", "{} 秒内无响应"),
     ("the answer is larger than {} bytes", "响应超过 {} 字节"),
     ("the server answered {} and points to {}", "服务器返回 {}，指向 {}"),
@@ -20,6 +20,29 @@ const NOTES: [(&str, &str); 14] = [
     ("not sent: the permission is for environment {}, this is {}", "未发送：许可属于环境 {}，这里是 {}"),
     ("not sent: `{}` cannot stand in a list of ids", "未发送：`{}` 不能写入内码列表"),
     ("not sent: the process stood still for {} ms", "未发送：进程停顿了 {} 毫秒"),
+    ("not sent: what is to be made is kept no longer", "未发送：待生成的内容已不再保留"),
+    ("not sent: the store did not hear of this machine for too long", "未发送：本机过久未向存储报到"),
+    (
+        "not sent: this environment takes records that a plan sends, and nothing else",
+        "未发送：该环境只接收方案发送的记录",
+    ),
+    (
+        "not sent: records go to environments of kind http, and this is none",
+        "未发送：记录只能发往 kind 为 http 的环境，该环境不是",
+    ),
+    ("not sent: one record is sent a call", "未发送：每次调用只发送一条记录"),
+    ("not sent: no record was given", "未发送：没有给出记录"),
+    ("not sent: no bill was given", "未发送：没有给出单据"),
+    (
+        "not sent: the system's clock is {} s ahead of ours, and its signatures allow {} s: set the machine's clock",
+        "未发送：对方系统的时钟比本机快 {} 秒，而签名只允许相差 {} 秒：请校准本机时钟",
+    ),
+    (
+        "not sent: what is to be made cannot be read, or is not one for each bill",
+        "未发送：待生成的内容无法读取，或与单据不是一一对应",
+    ),
+    // Whatever else keeps it back stands in quotation marks.
+    ("not sent", "未发送"),
 ];
 
 /// Why an answer cannot be read, as our clients say it.
