@@ -122,11 +122,11 @@ fn show(out: &Out, plan: &PlanForecast) -> std::io::Result<()> {
         .map(|(at, usual)| format!("{} {} · {}", out.t("next", "下次"), out.time(*at), words::usual(out.lang, usual)));
     out.line(&[plan.plan.to_string()].into_iter().chain(next).collect::<Vec<_>>().join("  "))?;
     if let Some(missed) = plan.missed {
-        let since = out.time(missed.since);
+        let (since, times) = (out.time(missed.since), out.lang.times(missed.times));
         out.line(&if out.is_zh() {
-            format!("  ! 未按时运行：自 {since} 起到期 {} 次", missed.times)
+            format!("  ! 未按时运行：自 {since} 起到期 {times}")
         } else {
-            format!("  ! did not run: due {} times since {since}", missed.times)
+            format!("  ! did not run: due {times} since {since}")
         })?;
     }
     for found in &plan.found {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: each is told once, as long as it stands; nothing is asked while nothing happens and nothing is due.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -143,8 +143,16 @@ impl Lookout {
     }
 }
 
+/// What plans are called, where their files can be read.
+pub type Names = BTreeMap<PlanId, String>;
+
 /// A message of what nobody was told yet.
-pub fn message(tongue: Language, items: &[Unusual], label: &dyn Fn(&str) -> String, host: &str) -> Message {
+pub fn message(
+    tongue: Language,
+    items: &[Unusual],
+    (names, label): (&Names, &dyn Fn(&str) -> String),
+    host: &str,
+) -> Message {
     let title = match (tongue, items.len()) {
         (Language::En, 1) => "Skydeck: 1 plan is unusual".to_owned(),
         (Language::En, n) => format!("Skydeck: {n} plans are unusual"),
@@ -152,7 +160,7 @@ pub fn message(tongue: Language, items: &[Unusual], label: &dyn Fn(&str) -> Stri
     };
     let (mut text, mut markdown) = (format!("{title}\n"), format!("### {title}\n"));
     for item in items {
-        let (line, advice) = said(tongue, item, label);
+        let (line, advice) = said(tongue, item, (names, label));
         let _ = writeln!(text, "\n{line}\n  {advice}");
         let _ = writeln!(markdown, "\n**{}**\n\n- {}", markdown_safe(&line), markdown_safe(advice));
     }
@@ -160,33 +168,39 @@ pub fn message(tongue: Language, items: &[Unusual], label: &dyn Fn(&str) -> Stri
     let _ = writeln!(markdown, "\n{} {}", tongue.t("host", "主机"), markdown_safe(host));
     // In the text of a chat `<at …>` calls people: words from outside call nobody.
     let text = text.replace('<', "＜");
-    let list: Vec<Value> = items.iter().map(as_json).collect();
+    let list: Vec<Value> = items.iter().map(|item| as_json(item, names)).collect();
     let json = json!({"version": 1, "product": "skydeck", "host": host, "title": title, "text": text, "items": list});
     Message { title, text, markdown, json }
 }
 
-fn as_json(item: &Unusual) -> Value {
+fn as_json(item: &Unusual, names: &Names) -> Value {
+    let name = called(item.plan(), names);
     match item {
         Unusual::Missed(plan, missed) => {
-            json!({"what": "missed", "plan": plan, "since_ms": missed.since, "times": missed.times})
+            json!({"what": "missed", "plan": plan, "name": name, "since_ms": missed.since, "times": missed.times})
         }
         Unusual::Found(plan, found) => {
-            json!({"what": found.finding.alert(), "plan": plan, "since_ms": found.finding.since(),
+            json!({"what": found.finding.alert(), "plan": plan, "name": name, "since_ms": found.finding.since(),
                 "by": found.by.word(), "finding": found.finding, "alarms": found.alarms, "denied": found.denied})
         }
     }
 }
 
+/// What people call a plan; its id where its file cannot be read.
+fn called<'a>(plan: &'a PlanId, names: &'a Names) -> &'a str {
+    names.get(plan).map_or(plan.as_str(), String::as_str)
+}
+
 /// The line of one item, and what to do about it.
-fn said(tongue: Language, item: &Unusual, label: &dyn Fn(&str) -> String) -> (String, &'static str) {
-    let plan = show(item.plan().as_str(), LONGEST);
+fn said(tongue: Language, item: &Unusual, (names, label): (&Names, &dyn Fn(&str) -> String)) -> (String, &'static str) {
+    let plan = show(called(item.plan(), names), LONGEST);
     let colon = tongue.t(": ", "：");
     match item {
         Unusual::Missed(_, missed) => {
-            let (since, times) = (local(missed.since), missed.times);
+            let (since, times) = (local(missed.since), tongue.times(missed.times));
             let what = match tongue {
-                Language::En => format!("did not run, due {times} times since {since}"),
-                Language::Zh => format!("未按时运行，自 {since} 起到期 {times} 次"),
+                Language::En => format!("did not run, due {times} since {since}"),
+                Language::Zh => format!("未按时运行，自 {since} 起到期 {times}"),
             };
             let advice = tongue.t(
                 "See whether the engine runs, and the plan's schedule in skydeck",
@@ -331,7 +345,13 @@ mod tests {
             (Language::En, ["did not run, due 3 times", "0 found since", "about 41 expected", "said to be none: 0"]),
             (Language::Zh, ["未按时运行", "到期 3 次", "预计约 41 张", "误报 0 次"]),
         ] {
-            let message = message(tongue, &items, &|name| name.to_owned(), "h");
+            let names = Names::from([(PlanId::new("p"), "出库审核<华东>".to_owned())]);
+            let message = message(tongue, &items, (&names, &|name| name.to_owned()), "h");
+            assert!(message.text.contains("\n出库审核＜华东>") && message.text.contains("\nq＜"), "{}", message.text);
+            assert_eq!(
+                (&message.json["items"][0]["name"], &message.json["items"][1]["name"]),
+                (&json!("出库审核<华东>"), &json!("q<"))
+            );
             for word in words {
                 assert!(message.text.contains(word), "{word}: {}", message.text);
             }

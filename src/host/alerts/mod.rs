@@ -12,7 +12,7 @@ pub mod send;
 pub mod watch;
 pub mod words;
 
-use self::ahead::{Also, Lookout, Unusual};
+use self::ahead::{Also, Lookout, Names, Unusual};
 use self::send::Sender;
 use self::watch::{Item, Times, Watchman};
 use self::words::Message;
@@ -73,7 +73,8 @@ impl Alerts {
             }
             let unusual = ask(&*link, &mut lookout, now()).await;
             if !unusual.is_empty() {
-                send(ahead::message(tongue, &unusual, &*label, &host), unusual.len());
+                let names = names(&*link).await;
+                send(ahead::message(tongue, &unusual, (&names, &*label), &host), unusual.len());
             }
             let nap = watchman.idle_for(now()).into_iter().chain(lookout.idle_for(now())).min();
             let slept = async {
@@ -135,6 +136,12 @@ async fn ask(link: &dyn Link, lookout: &mut Lookout, now: Ts) -> Vec<Unusual> {
     }
     lookout.unanswered(now);
     Vec::new()
+}
+
+/// What the plans are called.
+async fn names(link: &dyn Link) -> Names {
+    let Ok(Answer::Plans(rows)) = link.ask(Query::Plans).await else { return Names::new() };
+    rows.into_iter().filter_map(|row| row.plan.ok()).map(|plan| (plan.id, plan.name)).collect()
 }
 
 /// Adds since when the plans' runs have ended by themselves, and how many in a row.

@@ -24,4 +24,13 @@ impl Language {
             Self::Zh => zh,
         }
     }
+
+    /// How often, in words: `once`, `14 times`.
+    pub fn times(self, times: impl Into<u64>) -> String {
+        match (self, times.into()) {
+            (Self::Zh, n) => format!("{n} 次"),
+            (Self::En, 1) => "once".to_owned(),
+            (Self::En, n) => format!("{n} times"),
+        }
+    }
 }

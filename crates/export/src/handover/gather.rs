@@ -124,7 +124,8 @@ fn waiting(day: &Today, open: &[&RunRow], envs: &[EnvRow], style: &Style) -> Sec
     }
     for plan in &day.plans {
         if let Some(silent) = plan.silent {
-            let due = lang.t(format!("due {} times since then", silent.times), format!("自此到期 {} 次", silent.times));
+            let times = lang.times(silent.times);
+            let due = lang.t(format!("due {times} since then"), format!("自此到期 {times}"));
             let what = lang.t("did not run", "未按时运行").to_owned();
             rows.push(vec![what, name(plan), clock(silent.since, style), String::new(), due]);
         }

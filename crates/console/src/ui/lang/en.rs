@@ -66,7 +66,7 @@ pub(crate) const TEXTS: Texts = Texts {
     today_since: "since {}",
     today_quiet: "Nothing needs you: each due plan ran, no run stopped, no bill is unresolved",
     today_silent: "did not run",
-    today_silent_why: "due {} times since then and not run; see its schedule, and whether the engine was running",
+    today_silent_why: "due {} since then and not run; see its schedule, and whether the engine was running",
     all_plans: "all plans",
     chart_title: "Last {} days: {}",
     chart_told: "outcomes",

@@ -66,7 +66,7 @@ pub(crate) const TEXTS: Texts = Texts {
     today_since: "自 {} 起",
     today_quiet: "无须处理：到期的方案都已运行，没有运行自动停止，没有遗留单据",
     today_silent: "未按时运行",
-    today_silent_why: "自此到期 {} 次，未运行；请查看其定时设置，以及引擎当时是否在运行",
+    today_silent_why: "自此到期 {}，未运行；请查看其定时设置，以及引擎当时是否在运行",
     all_plans: "全部方案",
     chart_title: "最近 {} 天：{}",
     chart_told: "有结果",

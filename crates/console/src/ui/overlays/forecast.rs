@@ -99,8 +99,11 @@ impl Forecast {
         }
         if let Some(missed) = plan.missed {
             let since = usual::moment(shared, missed.since);
-            let text =
-                format!("{} {since}  {}", t.today_silent, fill(t.today_silent_why, &[&missed.times.to_string()]));
+            let text = format!(
+                "{} {since}  {}",
+                t.today_silent,
+                fill(t.today_silent_why, &[&shared.lang.language().times(missed.times)])
+            );
             lines.push((Role::Failed, text));
         }
         for (n, found) in plan.found.iter().enumerate() {

@@ -113,7 +113,13 @@ fn alarm(shared: &Shared, day: &Today, what: &Line) -> Option<Vec<Cell<'static>>
         Line::Silent(i) => {
             let plan = day.plans.get(*i)?;
             let Silent { since, times } = plan.silent?;
-            (Role::Failed, t.today_silent, name(plan), fill(t.today_silent_why, &[&times.to_string()]), Some(since))
+            (
+                Role::Failed,
+                t.today_silent,
+                name(plan),
+                fill(t.today_silent_why, &[&shared.lang.language().times(times)]),
+                Some(since),
+            )
         }
         Line::Broken(i) => {
             let plan = day.plans.get(*i)?;
