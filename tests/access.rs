@@ -281,7 +281,15 @@ async fn attached(at: &Path) -> Result<UnixStream, String> {
 /// What the owner answers to an order whose sender claims to be the engine of root.
 async fn forged(stream: &mut UnixStream, n: u128, command: Ask) -> Receipt {
     let name = Some("root".to_owned());
-    let by = Who { uid: 0, login: "root".into(), from: None, name, origin: Some(Origin::Engine), person: Some(1) };
+    let by = Who {
+        uid: 0,
+        login: "root".into(),
+        from: None,
+        name,
+        origin: Some(Origin::Engine),
+        person: Some(1),
+        host: None,
+    };
     let session = Some(SessionId(ulid::Ulid::from_parts(1, 1)));
     let id = CommandId(ulid::Ulid::from_parts(5, n));
     let order = Order { id, by, session, headless: true, command };

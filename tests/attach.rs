@@ -32,6 +32,7 @@ fn console(socket: &Path, login: &str) -> RemoteLink {
             name: None,
             origin: None,
             person: None,
+            host: None,
         },
         None,
     )
@@ -41,7 +42,15 @@ fn order(n: u128, command: Command) -> Order {
     let id = CommandId(ulid::Ulid::from_parts(5, n));
     Order {
         id,
-        by: Who { uid: 4_000_000, login: "liar".into(), from: None, name: None, origin: None, person: None },
+        by: Who {
+            uid: 4_000_000,
+            login: "liar".into(),
+            from: None,
+            name: None,
+            origin: None,
+            person: None,
+            host: None,
+        },
         session: None,
         headless: false,
         command,

@@ -89,7 +89,15 @@ fn spoil(rng: &mut fastrand::Rng, mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 fn who() -> Who {
-    Who { uid: 1000, login: "li".into(), from: Some("10.0.0.7".into()), name: None, origin: None, person: None }
+    Who {
+        uid: 1000,
+        login: "li".into(),
+        from: Some("10.0.0.7".into()),
+        name: None,
+        origin: None,
+        person: None,
+        host: None,
+    }
 }
 
 #[tokio::test]

@@ -38,10 +38,16 @@ struct Host<'a> {
 
 /// An ERP with some bills, and a store in a database.
 fn place(server: &Server, bills: usize) -> Place {
-    let url = format!("host={} user=skydeck_host dbname={}", server.dir().display(), server.database());
-    let store =
-        format!("[store]\nurl = \"{url}\"\nwriters = \"several\"\nlease = \"{}s\"\nhost = \"NAME\"\n", LEASE.as_secs());
-    Place::with(bills, "", &store)
+    place_with(server, bills, "").0
+}
+
+/// The same with words about the environment; and how an administrator gets into the store.
+fn place_with(server: &Server, bills: usize, environment: &str) -> (Place, String) {
+    let database = server.database();
+    let url = |role: &str| format!("host={} user={role} dbname={database}", server.dir().display());
+    let (host, lease) = (url("skydeck_host"), LEASE.as_secs());
+    let store = format!("[store]\nurl = \"{host}\"\nwriters = \"several\"\nlease = \"{lease}s\"\nhost = \"NAME\"\n");
+    (Place::with(bills, environment, &store), url("admin"))
 }
 
 impl<'a> Host<'a> {
@@ -130,10 +136,7 @@ fn what_a_killed_machine_was_at_is_taken_over_settled_and_gone_on_with_by_anothe
     let (mut one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
     let mut run = one.command(&["run", PLAN, "--yes"]).spawn().unwrap();
     until("some bills are audited", || place.audits().len() >= 5);
-    // Meanwhile it is the first one's.
     let id = two.run()["run"].as_str().unwrap().to_owned();
-    let refused = two.verb(&["cancel", &id]);
-    assert!(!refused.status.success() && said(&refused).contains("bastion1"), "{}", said(&refused));
     one.kill();
     let since = Instant::now();
     let _ = run.wait();
@@ -268,4 +271,128 @@ fn two_machines_that_order_the_same_at_once_get_one_run() {
     }
     // What both say of the past is the same.
     assert_eq!(said(&one.verb(&["history", "--json"])), said(&two.verb(&["history", "--json"])));
+}
+
+/// A machine's action log is the one that the journal tells of.
+fn verifies(host: &Host<'_>) {
+    let log = host.verb(&["log", "verify"]);
+    assert!(log.status.success(), "{}: {}", host.name, said(&log));
+}
+
+/// Our user on a machine is this person.
+fn is_person(by: &Host<'_>, name: &str, host: &str, admin: &str) {
+    let login = format!("{host}:{}", rustix::process::getuid().as_raw());
+    let out = by.verb(&["store", "person", name, "--login", &login, "--admin-url", admin]);
+    assert!(out.status.success() && said(&out).contains(name), "{}", said(&out));
+}
+
+#[test]
+fn an_order_about_a_run_is_carried_out_by_the_machine_that_has_it() {
+    let Some(server) = Server::own() else { return };
+    let (place, admin) = place_with(&server, 200, "second_person = true");
+    let (mut one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    is_person(&one, "wang", "bastion1", &admin);
+    is_person(&one, "li", "bastion2", &admin);
+    let first = one.verb(&["run", PLAN, "--yes"]);
+    assert_eq!(first.status.code(), Some(4), "{}", said(&first));
+    let id = two.run()["run"].as_str().unwrap().to_owned();
+    // Approved from the other machine, it is the first one that works.
+    let mut approved = two.command(&["approve", &id, "--yes"]).spawn().unwrap();
+    until("some bills are audited", || place.audits().len() >= 5);
+    let hosts = said(&two.verb(&["store", "hosts", "--json"]));
+    let has: Vec<serde_json::Value> = hosts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&has[0]["name"], &has[0]["runs"], &has[1]["runs"]),
+        (&"bastion1".into(), &1.into(), &0.into()),
+        "{hosts}"
+    );
+    let stopped = two.verb(&["cancel", &id]);
+    assert!(stopped.status.success() || stopped.status.code() == Some(6), "{}", said(&stopped));
+    until("it is over", || !two.run()["closed_ms"].is_null());
+    let _ = approved.wait();
+    let last = one.run();
+    assert_eq!((&last["state"], &last["sum_closes"]), (&"cancelled".into(), &true.into()), "{last}");
+    assert_eq!(last["audited"], place.audits().len(), "{last}");
+    // Both say who ordered it and where, and each log agrees with the journal.
+    let log = said(&one.verb(&["log"]));
+    assert!(log.contains("on bastion2") && log.contains("handed to bastion1"), "{log}");
+    verifies(&one);
+    verifies(&two);
+    // Over is over, wherever it is said.
+    let again = two.verb(&["cancel", &id]);
+    assert_eq!(again.status.code(), Some(4), "{}", said(&again));
+    // One that stands still takes nothing: what was ordered is taken back.
+    let before = place.audits().len();
+    let mut run = one.command(&["run", PLAN, "--sweep", "--yes"]).spawn().unwrap();
+    until("the next one works", || place.audits().len() > before + 3);
+    let id = two.run()["run"].as_str().unwrap().to_owned();
+    one.signal(Signal::STOP);
+    let refused = two.verb(&["cancel", &id]);
+    let words = said(&refused);
+    assert_eq!(refused.status.code(), Some(4), "{words}");
+    assert!(words.contains("nothing is done") || words.contains("another machine's hands"), "{words}");
+    one.kill();
+    let _ = run.wait();
+    until("somebody has it", || [Some(0), Some(6)].contains(&two.verb(&["cancel", &id]).status.code()));
+    assert!(!two.run()["closed_ms"].is_null(), "{}", two.run());
+}
+
+#[test]
+fn two_approvers_on_two_machines_are_persons_and_not_numbers() {
+    let Some(server) = Server::own() else { return };
+    let (place, admin) = place_with(&server, 30, "second_person = true");
+    let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    let first = one.verb(&["run", PLAN, "--yes"]);
+    assert_eq!(first.status.code(), Some(4), "{}", said(&first));
+    let id = two.run()["run"].as_str().unwrap().to_owned();
+    let unknown = two.verb(&["approve", &id, "--yes"]);
+    assert!(said(&unknown).contains("skydeck store person") && place.calls().is_empty(), "{}", said(&unknown));
+    let named = |name: &str, host: &str| is_person(&one, name, host, &admin);
+    // One person, two users: he says it twice, and that is once.
+    named("wang", "bastion1");
+    named("wang", "bastion2");
+    for host in [&one, &two] {
+        let again = host.verb(&["approve", &id, "--yes"]);
+        assert_eq!((again.status.code(), place.calls().len()), (Some(4), 0), "{}", said(&again));
+    }
+    // Two persons, one number.
+    named("li", "bastion2");
+    let second = two.verb(&["approve", &id, "--yes", "--json"]);
+    place::ended_as_it_says(&second);
+    assert!(place.audits().values().all(|n| *n == 1) && !place.audits().is_empty());
+}
+
+#[test]
+fn what_keeps_one_machine_from_calling_keeps_the_others_too_until_a_person_says_so() {
+    let Some(server) = Server::own() else { return };
+    let (place, admin) = place_with(&server, 60, "");
+    let told = place.dir.path().join("told");
+    let config = place.dir.path().join("config.toml");
+    let command = format!("[\"sh\", \"-c\", \"cat >> {}; echo >> {}\"]", told.display(), told.display());
+    let alerts = format!(
+        "[alerts]\nlanguage = \"en\"\nmerge = \"1s\"\n[[alerts.to]]\nname = \"us\"\nkind = \"command\"\ncommand = {command}\n"
+    );
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + &alerts).unwrap();
+    let (one, two) = (Host::serves(&place, "bastion1"), Host::serves(&place, "bastion2"));
+    let database = admin.rsplit_once("dbname=").unwrap().1;
+    // What the first machine says when its breaker opens.
+    let why = r#"{"k":"breaker_unknown","n":3}"#;
+    server.sql(database, &format!("select skydeck.calls_held_v1('test', '{why}')"));
+    // A person approves: that is a person's word, and calls are made; held again in the middle of it, they end on both.
+    let mut approved = two.command(&["run", PLAN, "--yes"]).spawn().unwrap();
+    until("some bills are audited", || place.audits().len() >= 3);
+    server.sql(database, &format!("select skydeck.calls_held_v1('test', '{why}')"));
+    let _ = approved.wait();
+    let stopped = one.run();
+    let audits = place.audits().len();
+    assert!(audits < 60 && stopped["state"] != "completed", "{stopped}");
+    // Both would tell people elsewhere; one does.
+    until("people are told", || told.exists());
+    std::thread::sleep(Duration::from_secs(3));
+    let messages = std::fs::read_to_string(&told).unwrap();
+    assert_eq!(messages.lines().filter(|line| line.contains("\"stopped\"")).count(), 1, "{messages}");
+    let rest = one.verb(&["run", PLAN, "--sweep", "--yes", "--json"]);
+    place::ended_as_it_says(&rest);
+    assert_eq!(place.audits().len(), one.run()["audited"].as_u64().unwrap() as usize + audits, "{}", said(&rest));
+    assert!(place.audits().values().all(|n| *n == 1));
 }

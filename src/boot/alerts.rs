@@ -36,7 +36,7 @@ pub fn alerts(
         }
     };
     let also = Also { drift: config.drift, growing: config.growing };
-    Ok(Some(Alerts { sender, times, also, tongue, label: Box::new(label) }))
+    Ok(Some(Alerts { sender, times, also, tongue, label: Box::new(label), tellers: None }))
 }
 
 /// A program that is named by a relative path is the one beside the configuration, or where this process was started: the

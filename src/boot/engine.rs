@@ -14,6 +14,7 @@ use super::log::Logging;
 use super::opening::told;
 use super::plan_files::PlanFiles;
 use super::stops::store_stop;
+use super::tellers::tellers;
 use super::who::who;
 use crate::config::Rules;
 use crate::domain::action_log::LogWitness;
@@ -189,6 +190,7 @@ impl Booted {
         let alerts = setup
             .alerts
             .filter(|_| !only_looks)
+            .map(|alerts| Alerts { tellers: tellers(&store, alerts.times.quiet), ..alerts })
             .map(|alerts| tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), leaving.subscribe())));
         let wanted = setup.metrics.is_wanted();
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));

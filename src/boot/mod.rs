@@ -34,9 +34,12 @@ mod opening;
 pub mod owner;
 pub mod plan_files;
 mod stops;
+mod tellers;
 mod who;
 
 pub use alerts::alerts;
+#[cfg(not(feature = "postgres"))]
+pub use database::without_database;
 #[cfg(not(feature = "postgres"))]
 pub use database::without_database;
 pub use database::{Database, database};

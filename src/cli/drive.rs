@@ -271,9 +271,10 @@ impl Answer {
             // Somebody else was quicker: what became of it is on its way.
             Reason::NotAwaiting { .. } | Reason::Closing { .. } | Reason::Closed { .. } => Ok(None),
             // Another person is what it lacks: the set waits for him.
-            Reason::SecondPerson { .. } | Reason::OtherFlags { .. } | Reason::NotAllowed { .. } => {
-                driver.over(row, None, set).await.map(Some)
-            }
+            Reason::SecondPerson { .. }
+            | Reason::OtherFlags { .. }
+            | Reason::UnknownPerson { .. }
+            | Reason::NotAllowed { .. } => driver.over(row, None, set).await.map(Some),
             _ if set == Set::Ours => driver.withdraw(row, set).await,
             _ => driver.over(row, None, set).await.map(Some),
         }

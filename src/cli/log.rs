@@ -4,13 +4,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::args::{Approval, LogArgs, LogVerb};
 use super::context::Context;
 use super::out::Out;
-use crate::boot::store_stop;
+use crate::boot::{self, store_stop};
 use crate::domain::action_log::{LogFault, LogWitness};
 use crate::domain::action_words;
 use crate::domain::command::Command;
@@ -23,6 +24,7 @@ use crate::exit::{Exit, Stop};
 use crate::store::account::read::{self, Reading};
 use crate::store::account::{self, Head, Told, Verified};
 use crate::store::actions::{self, Line};
+use crate::store::local::place::Place;
 use crate::text::show;
 
 /// Differences named.
@@ -76,13 +78,13 @@ pub(super) async fn run(context: &Context, args: LogArgs) -> Result<Exit, Stop> 
             booted.end(None).await?;
             shown
         }
-        Some(LogVerb::Verify { head }) => verify(&out, data()?, &named(context), head.as_ref()),
-        Some(LogVerb::Head) => head(&out, data()?, &named(context)),
+        Some(LogVerb::Verify { head }) => verify(&out, found(context, data()?, head.as_ref()).await?, &named(context)),
+        Some(LogVerb::Head) => head(&out, found(context, data()?, None).await?, &named(context)),
         Some(LogVerb::Export { since, csv, file }) => {
             let data = data()?;
             export(&out, &named(context), since, csv, &file)?;
             // The lines are written as they stand; whether they are all, and the ones that were written, is another thing.
-            let faults = found(&out, data, None)?.account.faults;
+            let faults = found(context, data, None).await?.account.faults;
             if faults.is_empty() { Ok(Exit::Ok) } else { Err(unsound(&out, &named(context), &faults)) }
         }
         Some(LogVerb::Accept { reason }) => {
@@ -154,11 +156,36 @@ async fn show_page(link: &dyn Link, out: &Out, limit: u32) -> Result<Exit, Stop>
     Ok(Exit::Ok)
 }
 
-fn found(out: &Out, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
+/// The journal, wherever it is, compared with this machine's file.
+async fn found(context: &Context, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
     if !data.exists() {
-        return Err(out.nothing_in(data));
+        return Err(context.out().nothing_in(data));
     }
-    account::of_directory(data, head).map_err(store_stop)
+    let database = boot::database(&context.config, &context.paths.config_dir(), &context.known)?;
+    match database.filter(|_| context.snapshot.is_none()) {
+        Some(database) => in_database(database, data, head).await,
+        None => account::of_directory(data, head).map_err(store_stop),
+    }
+}
+
+/// The same of a store in a database, whose own chain is verified by `store check`.
+#[cfg(feature = "postgres")]
+async fn in_database(database: boot::Database, data: &Path, head: Option<&Head>) -> Result<Verified, Stop> {
+    let settings = database.settings().clone();
+    let looked = tokio::task::spawn_blocking(move || crate::postgres::PgStore::look(settings)).await;
+    let looked = looked.map_err(|e| Stop::system(Exit::Refused, "the store", "存储", &e))?;
+    let store = Arc::new(looked.map_err(store_stop)?);
+    let name = Place::new(data).name().map_err(store_stop)?;
+    let hash_of = async |seq| store.chained(seq).await;
+    let verified = account::of_database(&data.join(actions::FILE), (&*store, &name), head, hash_of).await;
+    let _ = tokio::task::spawn_blocking(move || drop(store)).await;
+    verified.map_err(store_stop)
+}
+
+/// This program was built without databases.
+#[cfg(not(feature = "postgres"))]
+async fn in_database(_: boot::Database, _: &Path, _: Option<&Head>) -> Result<Verified, Stop> {
+    Err(boot::without_database())
 }
 
 /// Where the log and the journal disagree, as an end of the verb.
@@ -177,8 +204,8 @@ fn unsound(out: &Out, file: &Path, faults: &[LogFault]) -> Stop {
     Stop::new(Exit::Unsound, format!("{}{colon}{said}{stop}{advice}", file.display()))
 }
 
-fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
-    let Verified { head, account, .. } = found(out, data, None)?;
+fn head(out: &Out, verified: Verified, file: &Path) -> Result<Exit, Stop> {
+    let Verified { head, account, .. } = verified;
     if !account.faults.is_empty() {
         return Err(unsound(out, file, &account.faults));
     }
@@ -192,8 +219,7 @@ fn head(out: &Out, data: &Path, file: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
-fn verify(out: &Out, data: &Path, file: &Path, kept: Option<&Head>) -> Result<Exit, Stop> {
-    let verified = found(out, data, kept)?;
+fn verify(out: &Out, verified: Verified, file: &Path) -> Result<Exit, Stop> {
     let (log, told, faults) = (&verified.log, &verified.told, &verified.account.faults);
     let mut back: Vec<Back> = told.back.iter().map(|(seq, from, to)| Back::fact(out, *seq, *from, *to)).collect();
     back.extend(log.back.iter().map(|(line, from, to)| Back {

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::args::{Admin, StoreVerb};
+use super::args::{Admin, Approval, Login, StoreVerb};
 use super::context::Context;
 use super::out::Out;
 use crate::boot::{self, store_stop};
 use crate::config::SecretSource;
+use crate::domain::command::Command;
 use crate::exit::{Exit, Stop};
 use crate::postgres::check::{Finding, Grade, check};
 use crate::postgres::copy::{self, Copied};
@@ -18,9 +20,13 @@ use crate::store::hosts::Host;
 use crate::store::local::place::quoted;
 use crate::store::local::{LocalStore, Options, Raise};
 use crate::store::{Store as _, doctor};
+use crate::text::readable;
 
 /// Facts of the chain that are read where not all are asked for.
 const NEWEST: u64 = 100_000;
+/// How long it is waited for that a machine is shown out, and between two looks.
+const SHOWN_OUT: Duration = Duration::from_secs(10);
+const LOOKS: Duration = Duration::from_millis(100);
 
 /// Does one of them.
 pub async fn run(context: &Context, verb: StoreVerb) -> Result<Exit, Stop> {
@@ -44,6 +50,9 @@ pub async fn run(context: &Context, verb: StoreVerb) -> Result<Exit, Stop> {
             told(&out, &found)
         }
         StoreVerb::Hosts => hosts(context).await,
+        StoreVerb::Evict { host, reason } => evict(context, &host, reason).await,
+        StoreVerb::Person { name: None, .. } => people(context).await,
+        StoreVerb::Person { name: Some(name), logins, admin } => person(context, &name, logins, &admin).await,
         StoreVerb::Import { dir } => import(context, dir).await,
         StoreVerb::Export { dir } => export(context, &dir).await,
     }
@@ -135,7 +144,7 @@ async fn hosts(context: &Context) -> Result<Exit, Stop> {
     if out.json {
         for host in &hosts {
             out.object(&serde_json::json!({
-                "type": "store_host", "no": host.no, "name": host.name, "version": host.version, "silent_secs": host.silent_secs,
+                "type": "store_host", "no": host.no, "name": host.name, "version": host.version, "silent_secs": host.silent_secs, "counts": host.counts,
                 "runs": host.runs,
             }))?;
         }
@@ -145,18 +154,13 @@ async fn hosts(context: &Context) -> Result<Exit, Stop> {
         out.line(out.t("no machine writes to it together with others", "没有主机以共同写入方式使用"))?;
         return Ok(Exit::Ok);
     }
-    let counts = |silent: i64| match silent {
+    let counts = |host: &Host| match host.silent_secs {
+        _ if !host.counts => out.t("shown out, or left", "已移出或已离开").to_owned(),
         ..=0 => out.t("counts", "在线").to_owned(),
         secs => out.t(&format!("silent for {secs} s"), &format!("已 {secs} 秒未报到")).to_owned(),
     };
     let row = |host: &Host| {
-        vec![
-            host.no.to_string(),
-            host.name.clone(),
-            host.version.clone(),
-            counts(host.silent_secs),
-            host.runs.to_string(),
-        ]
+        vec![host.no.to_string(), host.name.clone(), host.version.clone(), counts(host), host.runs.to_string()]
     };
     let head = [
         out.t("no.", "号"),
@@ -167,6 +171,102 @@ async fn hosts(context: &Context) -> Result<Exit, Stop> {
     ];
     out.table(&head, hosts.iter().map(row).collect())?;
     Ok(Exit::Ok)
+}
+
+/// Shows a machine out, named by its number or its name.
+async fn evict(context: &Context, named: &str, reason: String) -> Result<Exit, Stop> {
+    let (out, settings) = (context.out(), settings(context)?);
+    let store = blocking(move || PgStore::look(settings).map_err(store_stop)).await?;
+    let hosts = store.machines().await.map_err(store_stop)?;
+    let all: Vec<&Host> = hosts.iter().filter(|host| host.no.to_string() == named || host.name == named).collect();
+    let [host] = all.as_slice() else {
+        let (en, zh) = if all.is_empty() {
+            (format!("no machine is called {named}"), format!("没有名为 {named} 的主机"))
+        } else {
+            (
+                format!("{} machines are called {named}: name its number", all.len()),
+                format!("有 {} 台主机名为 {named}：请写编号", all.len()),
+            )
+        };
+        let (en, zh) =
+            (format!("{en}: `skydeck store hosts` lists them"), format!("{zh}：`skydeck store hosts` 可列出"));
+        return Err(out.usage(&en, &zh));
+    };
+    let booted = context.boot(Vec::new(), false).await?;
+    let driver = context.driver(&booted, Approval::default());
+    let done = driver.order(Command::Evict { host: host.no, reason }).await;
+    booted.end(None).await?;
+    done?;
+    let gone = async {
+        loop {
+            let hosts = store.machines().await.map_err(store_stop)?;
+            if !hosts.iter().any(|other| other.no == host.no && other.counts) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOKS).await;
+        }
+    };
+    let waited = tokio::time::timeout(SHOWN_OUT, gone).await;
+    waited.unwrap_or_else(|_| {
+        let name = &host.name;
+        Err(Stop::both(
+            Exit::Refused,
+            format!("{name} still counts: see `skydeck store hosts`, and try again"),
+            format!("{name} 仍在线：请查看 `skydeck store hosts` 后再试"),
+        ))
+    })?;
+    if out.json {
+        out.object(
+            &serde_json::json!({ "type": "store_evicted", "no": host.no, "name": host.name, "runs": host.runs }),
+        )?;
+    } else {
+        let (name, runs) = (&host.name, host.runs);
+        out.line(out.t(
+            &format!("{name} does not count any more; its runs ({runs}) are taken over"),
+            &format!("{name} 已移出，它的运行（{runs}）由其他主机接手"),
+        ))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The people behind the users of the machines.
+async fn people(context: &Context) -> Result<Exit, Stop> {
+    let (out, settings) = (context.out(), settings(context)?);
+    let store = blocking(move || PgStore::look(settings).map_err(store_stop)).await?;
+    let people = store.people().await.map_err(store_stop)?;
+    if out.json {
+        for (name, host, uid) in &people {
+            out.object(&serde_json::json!({ "type": "store_person", "name": name, "host": host, "uid": uid }))?;
+        }
+        return Ok(Exit::Ok);
+    }
+    if people.is_empty() {
+        out.line(out.t(
+            "nobody is named: `skydeck store person NAME --login HOST:UID` says that users are one person",
+            "尚未登记：`skydeck store person 姓名 --login 主机:用户号` 可登记各主机上的用户是谁",
+        ))?;
+        return Ok(Exit::Ok);
+    }
+    let head = [out.t("person", "人员"), out.t("host", "主机"), out.t("user", "用户号")];
+    out.table(&head, people.into_iter().map(|(name, host, uid)| vec![name, host, uid.to_string()]).collect())?;
+    Ok(Exit::Ok)
+}
+
+/// Says that users of machines are one person.
+async fn person(context: &Context, name: &str, logins: Vec<Login>, admin: &Admin) -> Result<Exit, Stop> {
+    let out = context.out();
+    let Some(name) = readable(name) else {
+        return Err(out.usage("write the person's name", "请写人员姓名"));
+    };
+    if logins.is_empty() {
+        return Err(out.usage(
+            "which users is that? `--login HOST:UID`, once for each machine",
+            "是哪些用户？请写 `--login 主机:用户号`，每台主机一个",
+        ));
+    }
+    let logins: Vec<(String, u32)> = logins.into_iter().map(|login| (login.host, login.uid)).collect();
+    admin::add_person(&administrator(context, admin)?, name, &logins).await.map_err(stop)?;
+    people(context).await
 }
 
 fn copied(out: &Out, done: Copied, to: &str) -> Result<Exit, Stop> {

@@ -8,6 +8,7 @@ use crate::world::*;
 use skydeck::domain::bill::{BillState, Outcome, Will};
 use skydeck::domain::forecast::Due;
 use skydeck::domain::live::{Pulse, SlowWhy, Slowed};
+use skydeck::domain::query::Machines;
 use skydeck::domain::reason::Reason;
 use skydeck::text::Measure;
 use skydeck::ui::{Lang, UiConfig};
@@ -87,6 +88,12 @@ const SCREENS: &[(&str, Script)] = &[
     ("plans-empty", |l, s| bare(l, s, "")),
     ("plans-production", |l, s| Console::new(World::new(true), l, s)),
     ("queue", |l, s| keyed(work(l, s), "2jj")),
+    ("queue-hosts", |l, s| {
+        let mut world = World::new(false);
+        let elsewhere = vec![(run_id(9), "bastion1".to_owned())];
+        world.machines = Some(Machines { own: "bastion2".into(), count: 3, elsewhere });
+        keyed(Console::new(world, l, s).working(), "2")
+    }),
     ("queue-empty", |l, s| bare(l, s, "2")),
     ("queue-frozen", |l, s| keyed(work(l, s), "2f")),
     ("queue-due", |l, s| {

@@ -279,7 +279,7 @@ impl Bench {
     pub async fn order_of(&mut self, uid: u32, session: Option<SessionId>, command: Command) -> Receipt {
         self.orders += 1;
         let id = CommandId(ulid::Ulid::from_parts(1, self.orders));
-        let by = Who { uid, login: format!("u{uid}"), from: None, name: None, origin: None, person: None };
+        let by = Who { uid, login: format!("u{uid}"), from: None, name: None, origin: None, person: None, host: None };
         self.engine.as_ref().unwrap().submit(Order { id, by, session, headless: false, command }).await
     }
 
@@ -405,7 +405,7 @@ impl Bench {
 }
 
 pub fn who(login: &str) -> Who {
-    Who { uid: 1000, login: login.into(), from: None, name: None, origin: None, person: None }
+    Who { uid: 1000, login: login.into(), from: None, name: None, origin: None, person: None, host: None }
 }
 
 pub fn cause(text: &str) -> Cause {

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use skydeck::domain::bill::{Found, Slot};
+use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::event::{ActionEntry, Event, Fact};
 use skydeck::domain::filter::Filter;
-use skydeck::domain::ids::{EnvId, Fid, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
+use skydeck::domain::ids::{CommandId, EnvId, Fid, PlanId, PlanRev, RecordKey, RunId, Seq, WorkKey};
 use skydeck::domain::plan::Plan;
 use skydeck::domain::query::{BillsAsked, FilterValues, LedgerGroup, Page, PageRequest, RunColumn, Scope};
 use skydeck::domain::run::{BillRow, DueTime, Mark, RunRow, StoppedRun};
 use skydeck::domain::server::ServerBound;
 use skydeck::domain::time::{Clock, Ts};
-use skydeck::store::hosts::Hosts;
+use skydeck::store::hosts::{CallTurn, Forwarded, FromAfar, Host, Hosts, Pace, Teller};
 use skydeck::store::local::LocalStore;
 use skydeck::store::memory::MemoryStore;
 use skydeck::store::{AppendError, Appended, Batch, Embedded, Inside, LedgerEntry, Reads, Store, StoreError};
@@ -60,6 +61,13 @@ impl Default for Together {
     }
 }
 
+/// A place where nobody else calls.
+struct Alone;
+
+impl skydeck::store::hosts::Place for Alone {
+    fn unused(self: Box<Self>) {}
+}
+
 #[async_trait]
 impl Hosts for Together {
     fn may_send_for(&self) -> Duration {
@@ -76,6 +84,62 @@ impl Hosts for Together {
 
     async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn name(&self) -> &str {
+        "bastion1"
+    }
+
+    async fn person(&self, _: u32) -> Result<Option<u32>, StoreError> {
+        Ok(None)
+    }
+
+    async fn forward(&self, _: RunId, _: &Order) -> Result<Forwarded, StoreError> {
+        Ok(Forwarded::Nobody)
+    }
+
+    async fn orders(&self) -> Result<Vec<FromAfar>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn answer(&self, _: CommandId, _: &Receipt) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn call_turn(&self, _: &EnvId, _: Pace) -> Result<CallTurn, StoreError> {
+        Ok(CallTurn::Now(Box::new(Alone)))
+    }
+
+    fn pause_calls(&self, _: &EnvId, _: Duration) {}
+
+    fn hold_calls(&self, _: &EnvId, _: String) {}
+
+    async fn held_calls(&self, _: &EnvId) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    async fn let_calls(&self, _: &EnvId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn claim_alerts(&self, keys: &[String], _: Duration) -> Result<Vec<Teller>, StoreError> {
+        Ok(vec![Teller::This; keys.len()])
+    }
+
+    async fn sent_alerts(&self, _: &[String]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn number(&self) -> i32 {
+        1
+    }
+
+    async fn machines(&self) -> Result<Vec<Host>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn evict(&self, _: i32) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn take_over(&self, _: &[EnvId]) -> Result<Vec<RunId>, StoreError> {

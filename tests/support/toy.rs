@@ -165,7 +165,7 @@ pub fn main() -> i32 {
     }
     let options = ShellOptions {
         clock: Arc::new(Wall),
-        who: Who { uid: 0, login: "toy".to_owned(), from: None, name: None, origin: None, person: None },
+        who: Who { uid: 0, login: "toy".to_owned(), from: None, name: None, origin: None, person: None, host: None },
         caps: Caps::detect(),
         chinese: false,
         mouse: false,

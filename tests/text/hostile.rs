@@ -167,7 +167,7 @@ async fn the_action_logs_file_holds_nothing_a_terminal_obeys_and_reads_back_what
     let deed = Deed {
         phase: Phase::Refused,
         order: said(),
-        by: Who { uid: 7, login: evil.into(), from: said(), name: said(), origin: None, person: None },
+        by: Who { uid: 7, login: evil.into(), from: said(), name: said(), origin: None, person: None, host: None },
         action: evil.into(),
         env: said(),
         plan: said(),

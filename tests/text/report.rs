@@ -94,7 +94,7 @@ fn head(id: RunId) -> RunHead {
         production: false,
         form: FormId::new("SAL_OUTSTOCK"),
         columns: columns[plan].iter().map(|name| (*name).to_owned()).collect(),
-        by: Who { uid: 0, login: "op".to_owned(), from: None, name: None, origin: None, person: None },
+        by: Who { uid: 0, login: "op".to_owned(), from: None, name: None, origin: None, person: None, host: None },
         opened: Ts(0),
         of: None,
         filter: String::new(),

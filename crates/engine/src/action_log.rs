@@ -84,6 +84,7 @@ impl Inner {
             | Command::Reopen { .. }
             | Command::AdoptServer { .. }
             | Command::AcceptLog { .. }
+            | Command::Evict { .. }
             | Command::Unlock { .. }
             | Command::Lock { .. }
             | Command::Take { .. }

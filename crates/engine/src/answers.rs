@@ -58,6 +58,9 @@ async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         }
         return Ok(Answer::Environments(rows));
     }
+    if query == Query::Machines {
+        return Ok(Answer::Machines(shared.machines().await?));
+    }
     let (plans, now) = (shared.plans(), shared.clock.now());
     let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();
     let store = shared.store.as_ref();
@@ -107,7 +110,7 @@ async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             Ok(Answer::Revisions(revision::choices(store, &plans, &selected.rows).await?))
         }
         // Answered before: these are not in the store.
-        Query::Environments | Query::LogFaults | Query::Preview { .. } | Query::Reach(_) => {
+        Query::Environments | Query::Machines | Query::LogFaults | Query::Preview { .. } | Query::Reach(_) => {
             Ok(Answer::Environments(Vec::new()))
         }
     }

@@ -60,6 +60,7 @@ impl Inner {
             | Command::Reopen { .. }
             | Command::Deny { .. }
             | Command::AcceptLog { .. }
+            | Command::Evict { .. }
             | Command::ReloadPlans => None,
         }
     }
@@ -92,7 +93,9 @@ impl Inner {
 
     /// The line of a refusal, in the file and in the journal. Refused because they take nothing: then there is none.
     pub(super) async fn log_refused(&self, order: &Order, refusal: &Refusal) {
-        if self.shared.access.role(order.by.uid).is_none() {
+        let hosts = self.shared.store.hosts();
+        let is_of_here = order.by.host.as_deref().is_none_or(|host| hosts.is_some_and(|hosts| hosts.name() == host));
+        if is_of_here && self.shared.access.role(order.by.uid).is_none() {
             return self.log_stranger(&order.by).await;
         }
         // What is too long stands in no line.
@@ -170,6 +173,11 @@ impl Shared {
         told.push(Event::RunClosed { run, end: end.clone() });
         self.ledger.append(told).await?;
         let Some(row) = self.store.run(run).await? else { return Ok(()) };
+        if let RunEnd::CollectFailed(why @ Reason::SignInRefused { .. }) = &end
+            && let Some(env) = self.env(Some(&row.head.env)).filter(|env| env.erp.refused())
+        {
+            env.hold_all(why);
+        }
         let result = format!("{}; {}", bounds::said(how_it_ended(&end)), sum(&row));
         let n = row.tally.found;
         let args = serde_json::json!({
@@ -253,7 +261,8 @@ pub(super) fn audit_record(order: &Order, phase: Phase, taken: &CommandOutcome, 
         | Command::Resolve { reason, .. }
         | Command::Reopen { reason, .. }
         | Command::AdoptServer { reason, .. }
-        | Command::AcceptLog { reason } => Some(reason.clone()),
+        | Command::AcceptLog { reason }
+        | Command::Evict { reason, .. } => Some(reason.clone()),
         Command::Approve { reason, .. } => reason.clone(),
         _ => None,
     });

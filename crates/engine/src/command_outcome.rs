@@ -68,6 +68,7 @@ pub(super) fn concerned(command: &Command) -> (Option<RunId>, Option<PlanId>) {
         | Command::Reopen { .. }
         | Command::AdoptServer { .. }
         | Command::AcceptLog { .. }
+        | Command::Evict { .. }
         | Command::ReloadPlans => (None, None),
     }
 }

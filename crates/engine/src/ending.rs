@@ -78,6 +78,9 @@ impl Runner {
             Some(_) if sweeps => self.run.shared.sweep_next(&self.run.head.plan, &self.run.head.env, run).await?,
             Some(_) | None => Vec::new(),
         };
+        if let Some(refused @ Reason::SignInRefused { .. }) = why.reason() {
+            self.run.env.hold_all(refused);
+        }
         match why.reason().cloned() {
             // What is left of the disk is for outcomes: closing the run takes a fact for each bill that waits.
             Some(reason) if !self.has_somebody() && self.run.shared.ledger.failed().is_none() => {

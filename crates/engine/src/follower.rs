@@ -78,7 +78,7 @@ mod tests {
     }
 
     fn event(verb: &str) -> Event {
-        let by = Who { uid: 1, login: "op".into(), from: None, name: None, origin: None, person: None };
+        let by = Who { uid: 1, login: "op".into(), from: None, name: None, origin: None, person: None, host: None };
         Event::ActionTaken(Box::new(ActionEntry {
             by,
             verb: verb.into(),

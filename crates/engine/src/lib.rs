@@ -51,6 +51,7 @@ mod erp_time;
 mod feed;
 mod follower;
 mod forecasts;
+mod forwarded;
 mod glance;
 mod handed_in;
 mod heartbeat;
@@ -235,6 +236,7 @@ impl Engine {
         }
         if inner.shared.store.hosts().is_some() {
             inner.tasks.spawn(recover::keep_taking_over(Arc::clone(&inner.shared), Arc::clone(&inner.tasks)));
+            inner.tasks.spawn(forwarded::obey(Arc::clone(&inner.shared), Arc::downgrade(inner)));
         }
         Ok(started)
     }
@@ -262,6 +264,7 @@ impl Engine {
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
         let envs: Vec<_> = envs.collect();
         Dispatch::introduce(&envs);
+        envs.iter().for_each(|env| env.share(&parts.store));
         let shared = Arc::new(Shared {
             store: parts.store,
             ledger,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::api::Notice;
-use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
+use skydeck_core::domain::command::{self, Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck_core::domain::listed;
@@ -40,6 +40,15 @@ use super::tasks::Work;
 /// A run to be opened, and what it collects.
 type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
+/// Where an order was given, and its sender's role was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// On this machine.
+    This,
+    /// On another one, which says that its user may.
+    Another,
+}
+
 /// Entries of another form or environment than the plan's.
 fn not_here(group: &Group) -> Refusal {
     let (plan, form, env) = (group.plan.clone(), group.form.clone(), group.env.clone());
@@ -52,19 +61,46 @@ pub(super) fn unrendered(error: &RenderError) -> Refusal {
 }
 
 impl Inner {
-    /// Takes or refuses one order; one at a time, so that two cannot pass the same check.
+    /// Takes or refuses one order of this machine, or has the one that has its run do so.
     pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
             return receipt;
         }
+        let forwarded = match self.placed(order.clone()).await {
+            Ok(placed) => self.forward(&placed).await.map(|receipt| (placed, receipt)),
+            Err(refusal) => Err(refusal),
+        };
+        match forwarded {
+            Ok((_, Some(receipt))) => {
+                super::lock(&self.receipts).put(order.id, receipt.clone());
+                receipt
+            }
+            Ok((placed, None)) => self.order_here(placed, From::This).await,
+            Err(refusal) => {
+                self.log_refused(&order, &refusal).await;
+                Receipt::Refused(refusal)
+            }
+        }
+    }
+
+    /// The same for an order that another machine's user may give, as that machine says.
+    pub(super) async fn order_from_afar(self: &Arc<Self>, order: Order) -> Receipt {
+        self.order_here(order, From::Another).await
+    }
+
+    /// One at a time, so that two cannot pass the same check.
+    async fn order_here(self: &Arc<Self>, order: Order, from: From) -> Receipt {
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
         // For somebody who may not give it nothing is read.
-        let fresh =
-            if self.acceptable(&order).is_ok() { self.refresh_for(&order).await } else { Ok(Silent::default()) };
+        let may = from == From::Another || self.acceptable(&order).is_ok();
+        let fresh = if may { self.refresh_for(&order).await } else { Ok(Silent::default()) };
         let _one = self.one_order.lock().await;
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
             return receipt;
         }
-        let receipt = match self.take(&order, fresh).await {
+        let receipt = match self.take(&order, fresh, from).await {
             Ok(taken) => self.carry_out(&order, taken).await,
             Err(refusal) => Err(refusal),
         };
@@ -118,19 +154,29 @@ impl Inner {
         Ok(receipt)
     }
 
-    async fn take(self: &Arc<Self>, order: &Order, fresh: Result<Silent, Refusal>) -> Result<CommandOutcome, Refusal> {
+    async fn take(
+        self: &Arc<Self>,
+        order: &Order,
+        fresh: Result<Silent, Refusal>,
+        from: From,
+    ) -> Result<CommandOutcome, Refusal> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Refusal::WrongState(Reason::EngineEnds {}));
         }
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
         }
-        self.acceptable(order)?;
+        match from {
+            From::This => self.acceptable(order)?,
+            From::Another => command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)?,
+        }
         if self.shared.store.hosts().is_some() {
             // Other machines note that, too.
             self.shared.remember_servers().await?;
         }
-        self.allowed(order).await?;
+        if from == From::This {
+            self.allowed(order).await?;
+        }
         self.log_allows(&order.command)?;
         let (silent, by) = (fresh?, &order.by);
         match &order.command {
@@ -157,6 +203,7 @@ impl Inner {
             Command::AdoptServer { env, reason } => self.adopt_server(env, reason, by),
             Command::AcceptLog { reason } => self.accept_log(reason).await,
             Command::Resolve { selection, reason } => self.resolve(selection, reason, by).await,
+            Command::Evict { host, reason } => self.evict(*host, reason).await,
             Command::Unlock { env, reason } => self.unlock(env, reason, order),
             Command::Lock { env } => self.relock(env),
             Command::Take { plan, records, first } => {
@@ -182,6 +229,12 @@ impl Inner {
             && hosts.is_started(id, DueTime { at: due, remedy: params.remedy }).await?
         {
             return Err(Refusal::WrongState(Reason::StartedElsewhere { plan: id.clone() }));
+        }
+        // Where another machine's sign-in was refused, trying again is a person's order: too many lock the user.
+        if by.is_schedule()
+            && let Some(why @ Reason::SignInRefused { .. }) = env.why_held().await?
+        {
+            return Err(Refusal::WrongState(Reason::BreakerOpen { env: env.env.id.clone(), why: Box::new(why) }));
         }
         self.shared.idle(id)?;
         // Said before anything is read: nobody could approve what it finds.

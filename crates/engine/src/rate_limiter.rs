@@ -91,6 +91,12 @@ impl Bucket {
         self.configured
     }
 
+    /// How fast calls may go now: a minute, and at once after a pause.
+    pub fn pace(&mut self, now: Duration) -> (f64, f64) {
+        self.refill(now);
+        (self.allowed, burst(self.allowed))
+    }
+
     /// Whether the server's wish to slow down is still felt.
     pub fn is_slowed(&mut self, now: Duration) -> bool {
         self.refill(now);

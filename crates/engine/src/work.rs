@@ -261,7 +261,9 @@ impl Runner {
                 Some(end) = calls.join_next() => self.ended(end).await?,
                 turn = env.turn() => {
                     self.check()?;
-                    return Ok(turn);
+                    if let Some(turn) = turn {
+                        return Ok(turn);
+                    }
                 }
             }
         }

@@ -14,7 +14,7 @@ mod embedded {
 }
 
 /// The version of the schema that this program makes and needs.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 6;
 /// What this program is, for schemas that ask for newer ones.
 pub const FORM: u32 = 1;
 /// Table in which refinery notes what ran.
@@ -77,6 +77,22 @@ pub async fn migrate(settings: &Settings) -> Result<u32, PgFault> {
         return Err(PgFault::NoStore);
     }
     raise(&mut client).await
+}
+
+/// Says that users of machines are a person; one that was another's is this one's from now on. `settings` are of the schema's owner, or
+/// of an administrator.
+pub async fn add_person(settings: &Settings, name: &str, logins: &[(String, u32)]) -> Result<(), PgFault> {
+    let client = connect(settings).await?;
+    enough(&client).await?;
+    let found = version(&client).await?.ok_or(PgFault::NoStore)?;
+    if found < VERSION {
+        return Err(PgFault::TooOld { found, needs: VERSION });
+    }
+    client.batch_execute("set role skydeck_owner").await?;
+    let (hosts, uids): (Vec<&str>, Vec<i64>) =
+        logins.iter().map(|(host, uid)| (host.as_str(), i64::from(*uid))).unzip();
+    client.execute("select skydeck.add_person_v1($1, $2, $3)", &[&name, &hosts, &uids]).await?;
+    Ok(())
 }
 
 /// The lock under which a schema is raised: two that raise it at once do so one after the other.

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
-use skydeck_core::domain::ids::{EnvId, PlanId, RunId, Seq};
+use skydeck_core::domain::command::{Order, Receipt};
+use skydeck_core::domain::ids::{CommandId, EnvId, PlanId, RunId, Seq};
 use skydeck_core::domain::run::DueTime;
 use skydeck_store::StoreError;
-use skydeck_store::hosts::{Host, Hosts};
-use tokio::sync::watch;
+use skydeck_store::hosts::{CallTurn, Forwarded, FromAfar, Host, Hosts, Pace, Teller};
+use tokio::sync::{Notify, watch};
 
 use crate::fault::{PgFault, said};
 use crate::io::{Inner, Io, Value};
@@ -23,6 +24,13 @@ use crate::tables::column;
 
 /// Kept from a lease for what is on its way when it is looked at.
 const LAG: Duration = Duration::from_secs(2);
+
+/// Between two looks for what a machine says to an order.
+const ASKS: Duration = Duration::from_millis(50);
+/// How long an order waits to be taken before it is taken back.
+const TAKES: Duration = Duration::from_secs(5);
+/// How long whoever gave an order waits to hear what became of it.
+const ANSWERS: Duration = Duration::from_secs(30);
 
 /// Time since the machine started, sleep included.
 fn boot_time() -> Duration {
@@ -113,7 +121,10 @@ pub(crate) struct Members {
     pub host: i32,
     pub lease: Duration,
     pub heard: Arc<Heard>,
+    name: String,
     silent: Mutex<HashMap<i32, Silent>>,
+    /// Orders of other machines wait.
+    orders: Arc<Notify>,
 }
 
 /// An open run in other hands: its id, its machine, until when that is to be heard of (microseconds), whether it is silent.
@@ -126,11 +137,53 @@ struct Left {
 }
 
 impl Members {
-    pub fn new(io: Arc<Io>, host: i32, lease: Duration, heard: Arc<Heard>) -> Self {
-        Self { io, host, lease, heard, silent: Mutex::default() }
+    pub fn new(io: Arc<Io>, (host, name): (i32, String), lease: Duration, heard: Arc<Heard>) -> Self {
+        Self { io, host, lease, heard, name, silent: Mutex::default(), orders: Arc::default() }
     }
 
-    async fn ask(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+    /// What became of an order so far: whether it was taken, and its receipt.
+    async fn heard_of(&self, id: &str) -> Result<(bool, Option<Vec<u8>>), StoreError> {
+        let sql = "select taken is not null, receipt from skydeck.forwarded_order where id = $1";
+        let rows = self.ask(sql, vec![Box::new(id.to_owned())]).await?;
+        rows.first().map_or(Ok((false, None)), |row| Ok((column(row, 0)?, column(row, 1)?)))
+    }
+
+    /// Takes an order back; whether that could be done.
+    async fn withdraw(&self, id: &str) -> Result<bool, StoreError> {
+        let sql = "select skydeck.withdraw_order_v1($1, $2)";
+        let rows = self.ask(sql, vec![Box::new(self.host), Box::new(id.to_owned())]).await?;
+        rows.first().map_or(Ok(false), |row| column(row, 0))
+    }
+
+    /// Waits for what a machine says to an order.
+    async fn answered(&self, id: &str, host: String) -> Forwarded {
+        let since = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(ASKS).await;
+            let waited = since.elapsed();
+            match self.heard_of(id).await {
+                Ok((_, Some(receipt))) => match serde_json::from_slice(&receipt) {
+                    Ok(receipt) => return Forwarded::Answered { host, receipt },
+                    Err(_) => return Forwarded::Unanswered { host },
+                },
+                Ok((false, None)) if waited > TAKES => {
+                    if self.withdraw(id).await.unwrap_or(false) {
+                        return Forwarded::NotTaken { host };
+                    }
+                }
+                Ok(_) | Err(_) => {}
+            }
+            if waited > ANSWERS {
+                return Forwarded::Unanswered { host };
+            }
+        }
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
         Ok(self.io.ask(move |inner| async move { inner.rows_now(sql, &values).await }).await?)
     }
 
@@ -194,8 +247,67 @@ impl Hosts for Members {
 
     fn follow(&self) -> watch::Receiver<Seq> {
         let (told, seen) = watch::channel(Seq(0));
-        self.io.begin(move |inner| crate::feed::follow(inner, told));
+        let of = (self.host, Arc::clone(&self.orders));
+        self.io.begin(move |inner| crate::feed::follow(inner, told, Some(of)));
         seen
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn person(&self, uid: u32) -> Result<Option<u32>, StoreError> {
+        let sql = "select person from skydeck.login where host = $1 and uid = $2";
+        let rows = self.ask(sql, vec![Box::new(self.name.clone()), Box::new(i64::from(uid))]).await?;
+        rows.first().map(|row| column::<i32>(row, 0).map(i32::cast_unsigned)).transpose()
+    }
+
+    async fn forward(&self, run: RunId, order: &Order) -> Result<Forwarded, StoreError> {
+        let id = order.id.to_string();
+        let body =
+            serde_json::to_vec(order).map_err(|e| StoreError::Write(format!("an order cannot be written: {e}")))?;
+        let sql = "select skydeck.forward_v1($1, $2, $3, $4)";
+        let values: Vec<Value> =
+            vec![Box::new(self.host), Box::new(id.clone()), Box::new(run.to_string()), Box::new(body)];
+        let host = match self.ask(sql, values).await {
+            Ok(rows) => rows.first().map_or(Ok(None), |row| column::<Option<String>>(row, 0))?,
+            // It may be given all the same, unless it can be taken back.
+            Err(error) => {
+                return if self.withdraw(&id).await? {
+                    Err(error)
+                } else {
+                    Ok(Forwarded::Unanswered { host: String::new() })
+                };
+            }
+        };
+        match host {
+            Some(host) => Ok(self.answered(&id, said(&host)).await),
+            None => Ok(Forwarded::Nobody),
+        }
+    }
+
+    async fn orders(&self) -> Result<Vec<FromAfar>, StoreError> {
+        self.orders.notified().await;
+        let rows =
+            self.ask("select id, sender, body from skydeck.take_orders_v1($1)", vec![Box::new(self.host)]).await?;
+        let order = |row: &tokio_postgres::Row| {
+            let (id, sender, body) = (column::<String>(row, 0)?, column::<String>(row, 1)?, column::<Vec<u8>>(row, 2)?);
+            let id = id.parse().map(CommandId).map_err(|_| StoreError::Damaged(format!("`{id}` is no order's id")))?;
+            let mut order: Option<Order> = serde_json::from_slice(&body).ok();
+            if let Some(order) = &mut order {
+                // Which machine it comes from is said by the database.
+                order.by.host = Some(said(&sender));
+            }
+            Ok(FromAfar { id, order })
+        };
+        rows.iter().map(order).collect()
+    }
+
+    async fn answer(&self, order: CommandId, receipt: &Receipt) -> Result<(), StoreError> {
+        let body =
+            serde_json::to_vec(receipt).map_err(|e| StoreError::Write(format!("a receipt cannot be written: {e}")))?;
+        let sql = "select skydeck.answer_order_v1($1, $2, $3)";
+        self.ask(sql, vec![Box::new(self.host), Box::new(order.to_string()), Box::new(body)]).await.map(drop)
     }
 
     async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
@@ -223,6 +335,58 @@ impl Hosts for Members {
         Ok(taken)
     }
 
+    async fn call_turn(&self, env: &EnvId, pace: Pace) -> Result<CallTurn, StoreError> {
+        self.turn(env, pace).await
+    }
+
+    fn pause_calls(&self, env: &EnvId, span: Duration) {
+        self.pause(env, span);
+    }
+
+    fn hold_calls(&self, env: &EnvId, why: String) {
+        self.hold(env, why);
+    }
+
+    async fn held_calls(&self, env: &EnvId) -> Result<Option<String>, StoreError> {
+        self.held(env).await
+    }
+
+    async fn let_calls(&self, env: &EnvId) -> Result<(), StoreError> {
+        self.let_go_on(env).await
+    }
+
+    async fn claim_alerts(&self, keys: &[String], fresh: Duration) -> Result<Vec<Teller>, StoreError> {
+        let sql = "select key, state from skydeck.claim_alerts_v1($1, $2, $3)";
+        let rows = self.ask(sql, vec![Box::new(self.host), Box::new(keys.to_vec()), Box::new(secs(fresh))]).await?;
+        let mut states = HashMap::new();
+        for row in &rows {
+            states.insert(column::<String>(row, 0)?, column::<String>(row, 1)?);
+        }
+        let teller = |key: &String| match states.get(key).map(String::as_str) {
+            Some("mine") => Teller::This,
+            Some("sent") => Teller::Told,
+            _ => Teller::Another,
+        };
+        Ok(keys.iter().map(teller).collect())
+    }
+
+    async fn sent_alerts(&self, keys: &[String]) -> Result<(), StoreError> {
+        let sql = "select skydeck.sent_alerts_v1($1, $2)";
+        self.ask(sql, vec![Box::new(self.host), Box::new(keys.to_vec())]).await.map(drop)
+    }
+
+    fn number(&self) -> i32 {
+        self.host
+    }
+
+    async fn machines(&self) -> Result<Vec<Host>, StoreError> {
+        Ok(self.io.ask(|inner| async move { machines(&inner).await }).await?)
+    }
+
+    async fn evict(&self, host: i32) -> Result<(), StoreError> {
+        self.ask("select skydeck.evict_v1($1)", vec![Box::new(host)]).await.map(drop)
+    }
+
     async fn is_started(&self, plan: &PlanId, due: DueTime) -> Result<bool, StoreError> {
         let sql = "select exists (select from skydeck.slot where plan = $1 and remedy = $2 and due = $3)";
         let values: Vec<Value> = vec![Box::new(plan.as_str().to_owned()), Box::new(due.remedy), Box::new(due.at.0)];
@@ -234,7 +398,7 @@ impl Hosts for Members {
 /// The machines that count, and those that still have runs.
 pub(crate) async fn machines(inner: &Inner) -> Result<Vec<Host>, PgFault> {
     let sql = "select h.no, h.name, h.version, extract(epoch from clock_timestamp() - h.until)::int8, \
-               (select count(*) from skydeck.run r where r.holder = h.no and r.closed is null) from skydeck.host h \
+               (select count(*) from skydeck.run r where r.holder = h.no and r.closed is null), h.gone is null from skydeck.host h \
                where h.gone is null or exists (select from skydeck.run r where r.holder = h.no and r.closed is null) order by h.no";
     let host = |row: &tokio_postgres::Row| {
         let (no, runs): (i32, i64) = (column(row, 0)?, column(row, 4)?);
@@ -244,8 +408,21 @@ pub(crate) async fn machines(inner: &Inner) -> Result<Vec<Host>, PgFault> {
             version: said(&column::<String>(row, 2)?),
             silent_secs: column(row, 3)?,
             runs: runs.unsigned_abs(),
+            counts: column(row, 5)?,
         })
     };
     let rows = inner.rows(sql, &[]).await?;
     rows.iter().map(host).collect::<Result<_, StoreError>>().map_err(|e| PgFault::Said(e.to_string()))
+}
+
+/// The people behind the users of the machines.
+pub(crate) async fn people(inner: &Inner) -> Result<Vec<(String, String, u32)>, PgFault> {
+    let sql = "select p.name, l.host, l.uid from skydeck.person p join skydeck.login l on l.person = p.no order by p.name, l.host, l.uid";
+    let login = |row: &tokio_postgres::Row| {
+        let uid: i64 = column(row, 2)?;
+        let uid = u32::try_from(uid).map_err(|_| StoreError::Damaged(format!("{uid} is no user's number")))?;
+        Ok((said(&column::<String>(row, 0)?), said(&column::<String>(row, 1)?), uid))
+    };
+    let rows = inner.rows(sql, &[]).await?;
+    rows.iter().map(login).collect::<Result<_, StoreError>>().map_err(|e| PgFault::Said(e.to_string()))
 }

@@ -45,6 +45,23 @@ pub(crate) struct Inner {
     patient: AtomicBool,
 }
 
+/// A way to the thread that does not keep it.
+#[derive(Clone)]
+pub(crate) struct Way(mpsc::WeakUnboundedSender<Job>);
+
+impl Way {
+    /// Starts something there, unless the store is closed.
+    pub fn begin<F>(&self, task: impl FnOnce(Arc<Inner>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let job: Job = Box::new(move |inner| Box::pin(task(inner)));
+        if let Some(jobs) = self.0.upgrade() {
+            let _ = jobs.send(job);
+        }
+    }
+}
+
 /// The way to the thread.
 pub(crate) struct Io {
     jobs: Option<mpsc::UnboundedSender<Job>>,
@@ -117,6 +134,11 @@ impl Io {
         F: Future<Output = ()> + Send + 'static,
     {
         self.send(task);
+    }
+
+    /// A way to the thread for what outlives whoever asked.
+    pub fn way(&self) -> Option<Way> {
+        self.jobs.as_ref().map(|jobs| Way(jobs.downgrade()))
     }
 
     /// Rows of a question, for a thread that may wait.

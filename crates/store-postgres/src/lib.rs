@@ -23,6 +23,7 @@ mod rows;
 mod seen;
 mod span;
 mod tables;
+mod turns;
 mod view;
 mod writer;
 
@@ -114,7 +115,7 @@ impl PgStore {
     }
 
     fn begin(settings: Settings, clock: Arc<dyn Clock>, together: bool) -> Result<Turn, StoreError> {
-        let lease = settings.lease;
+        let (lease, name) = (settings.lease, settings.host.clone());
         let mut store = Self::look(settings)?;
         let signs = Signs::default();
         let (io, tables) = (&store.shared.io, &store.shared.index.kv);
@@ -126,7 +127,8 @@ impl PgStore {
         };
         let (jobs, waiting) = sync_channel(WAITING);
         let turn = writer.pen;
-        store.members = turn.host.map(|host| Members::new(Arc::clone(&store.shared.io), host, lease, signs.heard));
+        store.members =
+            turn.host.map(|host| Members::new(Arc::clone(&store.shared.io), (host, name), lease, signs.heard));
         let thread = std::thread::Builder::new().name("skydeck-pg-append".to_owned());
         let thread = thread.spawn(move || writer.run(&waiting));
         let thread = thread.map_err(|e| StoreError::Write(format!("the writer cannot start: {e}")))?;
@@ -144,6 +146,20 @@ impl PgStore {
     /// The machines that write together: those that count, and those that still have runs.
     pub async fn machines(&self) -> Result<Vec<Host>, StoreError> {
         Ok(self.shared.io.ask(|inner| async move { hosts::machines(&inner).await }).await?)
+    }
+
+    /// The hash of the chain after a fact, as hex digits; none where there is no such fact.
+    pub async fn chained(&self, seq: Seq) -> Result<Option<String>, StoreError> {
+        let sql = "select encode(hash, 'hex') from skydeck.fact where seq = $1";
+        let at = i64::try_from(seq.0).unwrap_or(i64::MAX);
+        let rows =
+            self.shared.io.ask(move |inner| async move { inner.rows(sql, &[Box::new(at) as io::Value]).await }).await?;
+        rows.first().map(|row| tables::column(row, 0)).transpose()
+    }
+
+    /// The people behind the users of the machines, each with what he is called, by name: (person, machine, user).
+    pub async fn people(&self) -> Result<Vec<(String, String, u32)>, StoreError> {
+        Ok(self.shared.io.ask(|inner| async move { hosts::people(&inner).await }).await?)
     }
 
     /// Stores what is waiting and lays the pen down: whoever else writes need not wait. Later appends are refused; reads go on.
@@ -176,7 +192,7 @@ impl PgStore {
     /// How far the store is, whoever writes: changes when facts were added. Follows it for as long as somebody looks.
     pub fn follow(&self) -> watch::Receiver<Seq> {
         let (told, seen) = watch::channel(Seq(0));
-        self.shared.io.begin(move |inner| feed::follow(inner, told));
+        self.shared.io.begin(move |inner| feed::follow(inner, told, None));
         seen
     }
 

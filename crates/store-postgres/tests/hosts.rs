@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use kit::Server;
 use skydeck_core::domain::bill::Slot;
+use skydeck_core::domain::command::{Command, Order, Receipt};
 use skydeck_core::domain::event::Event;
-use skydeck_core::domain::ids::{EnvId, PlanId, Seq};
+use skydeck_core::domain::ids::{CommandId, EnvId, PlanId, Seq};
 use skydeck_core::domain::run::{DueTime, RunHead, RunKind};
 use skydeck_core::domain::step::Step;
 use skydeck_core::domain::time::Ts;
-use skydeck_store::hosts::Hosts;
+use skydeck_store::hosts::{CallTurn, Forwarded, Hosts, Pace, Place, Teller};
 use skydeck_store::{AppendError, Batch, Reads, Store, StoreError};
 use skydeck_store_postgres::check::{Finding, Grade, check};
 use skydeck_store_postgres::{PgStore, Settings, Turn};
@@ -275,4 +276,188 @@ fn a_machine_that_was_shown_out_stores_nothing_more() {
     let refused = block(one.append(vec![action("x")].into()));
     assert!(matches!(refused, Err(AppendError::Write(_))), "{refused:?}");
     assert_eq!(take_over(&two).0, [run_id(1)]);
+}
+
+fn order(run: u64) -> Order {
+    let (id, by) = (CommandId(ulid::Ulid::generate()), skydeck_store_testkit::facts::who());
+    Order { id, by, session: None, headless: false, command: Command::Cancel { run: run_id(run) } }
+}
+
+#[test]
+fn an_order_is_taken_by_the_machine_that_has_the_run_once_or_it_is_taken_back() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (Arc::new(join(&server, &database, "bastion1")), join(&server, &database, "bastion2"));
+    block(one.append(begun(1, "p", &[1]).into())).unwrap();
+    let _far = hosts(&one).follow();
+    // Nobody has this one.
+    assert_eq!(block(hosts(&two).forward(run_id(9), &order(9))).unwrap(), Forwarded::Nobody);
+    // It is taken by the one that has it, which is told where it comes from, whatever stands in it.
+    let holder = {
+        let one = Arc::clone(&one);
+        std::thread::spawn(move || {
+            let taken = block(hosts(&one).orders()).unwrap();
+            let receipt = Receipt::Accepted { run: Some(run_id(1)), more: Vec::new(), bills: 7 };
+            block(hosts(&one).answer(taken[0].id, &receipt)).unwrap();
+            taken
+        })
+    };
+    let mut given = order(1);
+    given.by.host = Some("elsewhere".into());
+    let said = block(hosts(&two).forward(run_id(1), &given)).unwrap();
+    let taken = holder.join().unwrap();
+    assert_eq!((taken.len(), taken[0].id), (1, given.id));
+    assert_eq!(taken[0].order.as_ref().unwrap().by.host.as_deref(), Some("bastion2"));
+    let Forwarded::Answered { host, receipt: Receipt::Accepted { bills: 7, .. } } = &said else { panic!("{said:?}") };
+    assert_eq!(host, "bastion1");
+    // The same one again is the same one.
+    assert_eq!(block(hosts(&two).forward(run_id(1), &given)).unwrap(), said);
+    // One that nobody takes is taken back, and never taken afterwards.
+    let late = order(1);
+    assert_eq!(block(hosts(&two).forward(run_id(1), &late)).unwrap(), Forwarded::NotTaken { host: "bastion1".into() });
+    let waits = "select count(*) from skydeck.take_orders_v1((select no from skydeck.host where name = 'bastion1'))";
+    assert_eq!(server.asks(&database, "admin", waits).unwrap(), ["0"]);
+    // One that is on its way while it is taken back is not given any more.
+    let id = order(1).id;
+    server.sql(
+        &database,
+        &format!(
+            "select skydeck.withdraw_order_v1(2, '{id}'); select skydeck.forward_v1(2, '{id}', '{}', '')",
+            run_id(1)
+        ),
+    );
+    assert_eq!(server.asks(&database, "admin", waits).unwrap(), ["0"]);
+    // The machines' role names no persons.
+    let names = "select skydeck.add_person_v1('wang', array['bastion1'], array[1::int8])";
+    assert_eq!(server.asks(&database, "skydeck_host", names), Err("42501".to_owned()));
+}
+
+/// The next turn to call.
+fn turn(store: &PgStore, pace: Pace) -> CallTurn {
+    block(hosts(store).call_turn(&env(), pace)).unwrap()
+}
+
+fn now(turn: CallTurn) -> Box<dyn Place> {
+    match turn {
+        CallTurn::Now(place) => place,
+        CallTurn::Wait(span) => panic!("{span:?}"),
+        CallTurn::Held(why) => panic!("{why}"),
+    }
+}
+
+fn wait(turn: &CallTurn) -> Duration {
+    match turn {
+        CallTurn::Wait(span) => *span,
+        CallTurn::Now(_) => Duration::ZERO,
+        CallTurn::Held(why) => panic!("{why}"),
+    }
+}
+
+/// Asks until there is a turn.
+fn soon(store: &PgStore, pace: Pace) -> Box<dyn Place> {
+    let since = Instant::now();
+    loop {
+        match turn(store, pace) {
+            CallTurn::Now(place) => return place,
+            CallTurn::Wait(span) => std::thread::sleep(span.min(Duration::from_millis(20))),
+            CallTurn::Held(why) => panic!("{why}"),
+        }
+        assert!(since.elapsed() < Duration::from_secs(20), "there is never a turn");
+    }
+}
+
+#[test]
+fn the_calls_of_all_machines_are_as_many_as_one_may_make() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    let fast = Pace { per_minute: 6e6, burst: 1e5, concurrency: 2, settle: Duration::from_secs(60) };
+    // Two in flight, whoever makes them; one that is over makes room on the other machine.
+    let (first, _second) = (now(turn(&one, fast)), now(turn(&two, fast)));
+    assert!(!wait(&turn(&one, fast)).is_zero() && !wait(&turn(&two, fast)).is_zero());
+    drop(first);
+    let third = soon(&two, fast);
+    assert!(!wait(&turn(&one, fast)).is_zero());
+    third.unused();
+    // A place of which nothing more is heard is free after the server's limit, and no earlier.
+    let brief = Pace { settle: Duration::from_millis(600), ..fast };
+    let since = Instant::now();
+    std::mem::forget(soon(&one, brief));
+    let _place = soon(&two, brief);
+    assert!(since.elapsed() >= brief.settle, "{:?}", since.elapsed());
+}
+
+#[test]
+fn the_pace_of_all_machines_is_that_of_one_and_what_one_is_told_counts_for_all() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    let pace = Pace { per_minute: 600.0, burst: 5.0, concurrency: 100, settle: Duration::from_secs(60) };
+    let since = Instant::now();
+    let mut places = Vec::new();
+    while since.elapsed() < Duration::from_secs(2) {
+        for store in [&one, &two] {
+            if let CallTurn::Now(place) = turn(store, pace) {
+                places.push(place);
+            }
+        }
+    }
+    let most = 5 + (since.elapsed().as_secs_f64() * 10.0).ceil() as usize;
+    assert!(places.len() <= most && places.len() >= 5, "{} of {most}", places.len());
+    // One that is slower slows the other down.
+    places.clear();
+    let slow = Pace { per_minute: 6.0, burst: 1.0, ..pace };
+    server.sql(&database, "update skydeck.env_turns set tokens = 0, at = clock_timestamp()");
+    assert!(!wait(&turn(&two, slow)).is_zero());
+    assert!(wait(&turn(&one, pace)) > Duration::from_secs(1));
+    // What was not made counts for nothing.
+    server.sql(
+        &database,
+        "update skydeck.env_turns set tokens = 1, per_minute = 6, paced = clock_timestamp(), at = clock_timestamp()",
+    );
+    now(turn(&one, slow)).unused();
+    let _place = soon(&two, slow);
+    // A pause that the server asked for, and a breaker, are everybody's.
+    server.sql(&database, "update skydeck.env_turns set tokens = 5");
+    hosts(&one).pause_calls(&env(), Duration::from_secs(30));
+    let is_paused = || wait(&turn(&two, pace)) > Duration::from_secs(20);
+    let since = Instant::now();
+    while !is_paused() {
+        assert!(since.elapsed() < Duration::from_secs(10));
+    }
+    hosts(&two).hold_calls(&env(), "why".into());
+    let held = || matches!(turn(&one, pace), CallTurn::Held(why) if why == "why");
+    let since = Instant::now();
+    while !held() {
+        assert!(since.elapsed() < Duration::from_secs(10));
+    }
+    // The first reason stays until a person lets calls be made.
+    hosts(&one).hold_calls(&env(), "another".into());
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(block(hosts(&two).held_calls(&env())).unwrap().as_deref(), Some("why"));
+    block(hosts(&two).let_calls(&env())).unwrap();
+    assert!(is_paused() && block(hosts(&one).held_calls(&env())).unwrap().is_none());
+}
+
+#[test]
+fn what_all_machines_would_tell_is_told_by_one() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
+    let fresh = Duration::from_secs(60);
+    let keys = |all: &[&str]| all.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let whose = |store: &PgStore, all: &[&str]| block(hosts(store).claim_alerts(&keys(all), fresh)).unwrap();
+    assert_eq!(whose(&one, &["a", "b"]), [Teller::This, Teller::This]);
+    assert_eq!(whose(&two, &["b", "c"]), [Teller::Another, Teller::This]);
+    block(hosts(&one).sent_alerts(&keys(&["a"]))).unwrap();
+    // Nobody says of another's that it was told.
+    block(hosts(&two).sent_alerts(&keys(&["b"]))).unwrap();
+    assert_eq!(whose(&two, &["a", "b"]), [Teller::Told, Teller::Another]);
+    // The first machine died over it; and what was told long ago is told again.
+    server.sql(
+        &database,
+        "update skydeck.alert set at = at - interval '61 seconds', sent = sent - interval '61 seconds'",
+    );
+    assert_eq!(whose(&two, &["b", "a"]), [Teller::This, Teller::This]);
+    assert_eq!(whose(&one, &["b"]), [Teller::Another]);
 }

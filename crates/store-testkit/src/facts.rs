@@ -58,7 +58,7 @@ pub fn run_id(n: u64) -> RunId {
 
 /// Who gives the orders.
 pub fn who() -> Who {
-    Who { uid: 1000, login: "op".into(), from: None, name: None, origin: None, person: None }
+    Who { uid: 1000, login: "op".into(), from: None, name: None, origin: None, person: None, host: None }
 }
 
 /// Head of a run.

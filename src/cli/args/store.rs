@@ -30,6 +30,25 @@ pub enum StoreVerb {
     },
     /// The machines that write to it together (`writers = "several"`): version, when each was heard of, runs in its hands.
     Hosts,
+    /// Show a machine out that will not come back, or must not: nothing more is stored for it, and the others take its runs over.
+    Evict {
+        /// Its number or its name, as `store hosts` shows them.
+        host: String,
+        /// Why; kept in the action log.
+        #[arg(long)]
+        reason: String,
+    },
+    /// The people behind the users of the machines: who has which; with a name, that these users are this person.
+    Person {
+        /// What the person is called; without, all are listed.
+        name: Option<String>,
+        /// A user of a machine: its name in the store, and the number of the user there.
+        #[arg(long = "login", value_name = "HOST:UID", requires = "name")]
+        logins: Vec<Login>,
+        /// Who says so.
+        #[command(flatten)]
+        admin: Admin,
+    },
     /// Copy the facts of a data directory into the database, which must hold none, and compare both.
     Import {
         /// Data directory; afterwards it is for looking only.
@@ -40,6 +59,27 @@ pub enum StoreVerb {
         /// Directory; not there yet.
         dir: PathBuf,
     },
+}
+
+/// A user of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The machine's name in the store.
+    pub host: String,
+    /// The user's number there.
+    pub uid: u32,
+}
+
+impl std::str::FromStr for Login {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        let login = parts.and_then(|(host, uid)| Some(Self { host: host.to_owned(), uid: uid.parse().ok()? }));
+        login.ok_or_else(|| {
+            "write HOST:UID, for example bastion1:1004 (请写 主机:用户号，例如 bastion1:1004)".to_owned()
+        })
+    }
 }
 
 /// An administrator of the database.

@@ -44,6 +44,12 @@ impl Unusual {
         }
     }
 
+    /// What the same thing is called on every machine.
+    pub fn text(&self) -> String {
+        let (plan, what, since) = self.key();
+        format!("{what} {plan} {}", since.0)
+    }
+
     fn key(&self) -> (PlanId, &'static str, Ts) {
         match self {
             Self::Missed(plan, missed) => (plan.clone(), "missed", missed.since),

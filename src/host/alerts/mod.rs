@@ -9,11 +9,13 @@ use tokio::sync::{mpsc, watch as signal};
 
 pub mod ahead;
 pub mod send;
+pub mod tellers;
 pub mod watch;
 pub mod words;
 
 use self::ahead::{Also, Lookout, Names, Unusual};
 use self::send::Sender;
+use self::tellers::{Tellers, Waiting};
 use self::watch::{Item, Times, Watchman};
 use self::words::Message;
 use crate::domain::ids::PlanId;
@@ -41,14 +43,16 @@ pub struct Alerts {
     pub tongue: Language,
     /// What a cause, a skip or a way of not knowing is called.
     pub label: Label,
+    /// Other machines that would tell the same.
+    pub tellers: Option<Arc<dyn Tellers>>,
 }
 
 impl Alerts {
     /// Reads until the link ends or `end` says so; then sends what is left.
     pub async fn run(self, link: Arc<dyn Link>, clock: Arc<dyn Clock>, mut end: signal::Receiver<bool>) {
-        let Self { sender, times, also, tongue, label } = self;
-        let (queue, waiting) = mpsc::channel::<Message>(QUEUE);
-        let sending = tokio::spawn(deliver(sender, Arc::clone(&clock), waiting));
+        let Self { sender, times, also, tongue, label, tellers } = self;
+        let (queue, waiting) = mpsc::channel::<(Message, Vec<String>)>(QUEUE);
+        let sending = tokio::spawn(deliver(sender, Arc::clone(&clock), waiting, tellers.clone()));
         let Ok(Watch { live, mut notices }) = link.watch().await else { return };
         // A clock that is set back must hold back no alert: the watchman waits by time that only goes on.
         let (begun, start) = (clock.now(), clock.mono());
@@ -56,27 +60,31 @@ impl Alerts {
         let mut watchman = Watchman::new(times, live, now());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let mut lookout = Lookout::new(now(), also);
-        let send = |message: Message, items: usize| {
-            if queue.try_send(message).is_err() {
+        let (mut of_runs, mut of_plans) =
+            (Waiting::new(tellers.clone(), Item::key), Waiting::new(tellers, Unusual::text));
+        let send = |message: Message, items: usize, keys: Vec<String>| {
+            if queue.try_send((message, keys)).is_err() {
                 tracing::error!(items, "too many alerts wait; these are lost");
             }
         };
-        let tell = async |mut items: Vec<Item>| {
+        let tell = async |(mut items, keys): (Vec<Item>, Vec<String>)| {
+            if items.is_empty() {
+                return;
+            }
             since_when(&*link, &mut items).await;
             let groups = groups(&*link, &items).await;
-            send(words::message(tongue, &items, &groups, &*label, &host), items.len());
+            send(words::message(tongue, &items, &groups, &*label, &host), items.len(), keys);
         };
         loop {
-            let items = watchman.due(now());
-            if !items.is_empty() {
-                tell(items).await;
-            }
+            tell(of_runs.ours(watchman.due(now()), now()).await).await;
             let unusual = ask(&*link, &mut lookout, now()).await;
+            let (unusual, keys) = of_plans.ours(unusual, now()).await;
             if !unusual.is_empty() {
                 let names = names(&*link).await;
-                send(ahead::message(tongue, &unusual, (&names, &*label), &host), unusual.len());
+                send(ahead::message(tongue, &unusual, (&names, &*label), &host), unusual.len(), keys);
             }
-            let nap = watchman.idle_for(now()).into_iter().chain(lookout.idle_for(now())).min();
+            let naps = [watchman.idle_for(now()), lookout.idle_for(now()), of_runs.idle_for(), of_plans.idle_for()];
+            let nap = naps.into_iter().flatten().min();
             let slept = async {
                 match nap {
                     Some(nap) => tokio::time::sleep(nap.max(Duration::from_millis(10))).await,
@@ -105,23 +113,28 @@ impl Alerts {
                 watchman.facts(&facts, now());
             }
         }
-        let rest = watchman.rest();
-        if !rest.is_empty() {
-            tell(rest).await;
-        }
+        tell(of_runs.ours(watchman.rest(), now()).await).await;
         drop(queue);
         let _ = sending.await;
     }
 }
 
 /// Sends what waits, one after the other.
-async fn deliver(sender: Sender, wall: Arc<dyn Clock>, mut waiting: mpsc::Receiver<Message>) {
-    while let Some(message) = waiting.recv().await {
+async fn deliver(
+    sender: Sender,
+    wall: Arc<dyn Clock>,
+    mut waiting: mpsc::Receiver<(Message, Vec<String>)>,
+    tellers: Option<Arc<dyn Tellers>>,
+) {
+    while let Some((message, keys)) = waiting.recv().await {
         for (name, result) in sender.send(&message, || wall.now().0).await {
             match result {
                 Ok(()) => tracing::info!(target = %name, "told"),
                 Err(why) => tracing::error!(target = %name, %why, "nobody was told"),
             }
+        }
+        if let Some(tellers) = &tellers {
+            tellers.told(&keys).await;
         }
     }
 }

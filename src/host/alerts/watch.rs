@@ -83,6 +83,13 @@ fn by_name<S: serde::Serializer>(op: &OpId, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(operation_words::name(op))
 }
 
+impl Item {
+    /// What the same thing is called on every machine.
+    pub fn key(&self) -> String {
+        format!("{:?} {} {}", self.what, self.run, self.sum.unknown > 0)
+    }
+}
+
 type Key = (PlanId, EnvId, What, bool);
 
 /// Times.

@@ -106,6 +106,7 @@ impl World {
                 Answer::Forecast(Box::new(Forecasts { behind: None, unknown_year: self.unknown_year, plans }))
             }
             Query::Environments => Answer::Environments(self.envs.clone()),
+            Query::Machines => Answer::Machines(self.machines.clone()),
             Query::Stopped | Query::LogFaults | Query::Preview { .. } => unreachable!("no screen asks {query:?}"),
         }
     }

@@ -28,7 +28,15 @@ use skydeck::domain::who::Who;
 pub const NOW: Ts = Ts(1_795_441_920_000);
 
 pub fn who() -> Who {
-    Who { uid: 1000, login: "li.wei".into(), from: Some("10.0.0.7".into()), name: None, origin: None, person: None }
+    Who {
+        uid: 1000,
+        login: "li.wei".into(),
+        from: Some("10.0.0.7".into()),
+        name: None,
+        origin: None,
+        person: None,
+        host: None,
+    }
 }
 
 pub fn run_id(n: u64) -> RunId {
@@ -69,6 +77,8 @@ pub struct World {
     pub op: OpId,
     /// Run 9 was stopped before all its bills had their turn.
     pub stopped: bool,
+    /// The machines that write to its store.
+    pub machines: Option<Machines>,
 }
 
 impl World {
@@ -189,6 +199,7 @@ impl World {
             revisions: vec![older("9f2c01d4aa", true, 9)],
             op: OpId::default(),
             stopped: false,
+            machines: None,
         }
     }
 

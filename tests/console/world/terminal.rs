@@ -191,5 +191,13 @@ pub fn orders(console: &Console) -> Vec<&'static str> {
 }
 
 pub fn other() -> Who {
-    Who { uid: 1005, login: "zhao".into(), from: Some("10.0.3.9".into()), name: None, origin: None, person: None }
+    Who {
+        uid: 1005,
+        login: "zhao".into(),
+        from: Some("10.0.3.9".into()),
+        name: None,
+        origin: None,
+        person: None,
+        host: None,
+    }
 }

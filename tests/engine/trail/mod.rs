@@ -21,8 +21,8 @@ fn nth(order: &str) -> u128 {
 }
 
 fn told_by(by: &Who) -> String {
-    let Who { uid, login, from, name, origin, person } = by;
-    assert_eq!((from, name, person), (&None, &None, &None));
+    let Who { uid, login, from, name, origin, person, host } = by;
+    assert_eq!((from, name, person, host), (&None, &None, &None, &None));
     let origin = match origin {
         None => "",
         Some(Origin::Person) => " person",

@@ -116,5 +116,8 @@ fn name(shared: &Shared, row: &RunRow) -> String {
     // Many plans are named after what they call.
     let op = Some(words::operation(&row.head.op)).filter(|op| !row.head.op.is_audit() && !plan.contains(op.as_str()));
     let op = op.map_or_else(String::new, |op| format!(" {op}"));
-    format!("{plan}{op}{kind} {when}")
+    let host = shared
+        .host_of(row.head.id)
+        .map_or_else(String::new, |host| format!("{} {} ", words::shown(host), shared.setup.glyphs.dot));
+    format!("{host}{plan}{op}{kind} {when}")
 }

@@ -32,6 +32,7 @@ impl Model {
         let mut model = Self { desk: Desk::new(config), overlays: Overlays::default() };
         let mut effects = Vec::new();
         model.desk.shared.ask(Query::Environments, Asked::Environments, &mut effects);
+        model.desk.shared.ask(Query::Machines, Asked::Machines, &mut effects);
         notice_runs(&mut model.desk);
         finish(&mut model, None, &mut effects);
         (model, effects)
@@ -150,6 +151,7 @@ fn resync(model: &mut Model, live: Live, effects: &mut Vec<Effect>) {
     spoil_all(&mut model.desk);
     let shared = &mut model.desk.shared;
     shared.ask(Query::Environments, Asked::Environments, effects);
+    shared.ask(Query::Machines, Asked::Machines, effects);
     shared.touch();
     notice_runs(&mut model.desk);
 }
@@ -254,6 +256,12 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
             Change::Run { run, to, .. } => shared.run_takes(*run, to),
             _ => {}
         }
+        // Whose a run is changes when it begins, is taken over, or is gone on with.
+        if shared.machines.is_some()
+            && matches!(fact.event, Event::RunOpened(_) | Event::RunInterrupted { .. } | Event::RunResumed { .. })
+        {
+            shared.ask(Query::Machines, Asked::Machines, effects);
+        }
         match &fact.event {
             Event::MarkMoved { .. } => shared.plans.spoil(),
             Event::RunConsented { run, .. } => shared.run_consented(*run),
@@ -312,6 +320,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             shared.drop_lost_columns();
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
+        (Asked::Machines, Ok(Answer::Machines(machines))) => shared.machines = machines,
         (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => take_groups(&mut model.desk, groups),
         (Asked::Run, Ok(Answer::Run(row))) => {
             // One that came late is not about the run in view, whose row may be here already.

@@ -138,6 +138,13 @@ fn head(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     if !shared.setup.label.is_empty() {
         who = format!("{} {} {who}", shared.setup.label, pen.glyphs.dot);
     }
+    if let Some(machines) = &shared.machines {
+        let (dot, own) = (pen.glyphs.dot, words::shown(&machines.own));
+        let machines = format!("{own} {dot} {}", words::machines(shared.lang, machines.count));
+        let whole = format!("{who} {dot} {machines}");
+        // Where there is room for one of them, it is what another console would show otherwise.
+        who = if x + pen.glyphs.width(&whole) as u16 + 4 < w { whole } else { machines };
+    }
     let need = pen.glyphs.width(&who) as u16 + 4;
     if x + need < w && !who.is_empty() {
         pen.text_right(x, w - 2, y, Role::Dim, &format!(" {who} "));

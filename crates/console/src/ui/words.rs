@@ -113,6 +113,15 @@ pub(crate) fn bills(lang: Lang, n: &str) -> String {
     }
 }
 
+/// How many machines.
+pub(crate) fn machines(lang: Lang, n: u32) -> String {
+    match (lang, n) {
+        (Lang::Zh, n) => format!("{n} 台主机"),
+        (Lang::En, 1) => "1 host".to_owned(),
+        (Lang::En, n) => format!("{n} hosts"),
+    }
+}
+
 /// For how many the call will be made.
 pub(crate) fn will_call(lang: Lang, op: &OpId, n: &str) -> String {
     shown(&match lang {

@@ -20,7 +20,7 @@ const fn named(name: &'static str, en: &'static str, zh: &'static str) -> Verb {
     Verb { name, en, zh }
 }
 
-const VERBS: [Verb; 18] = [
+const VERBS: [Verb; 19] = [
     named("start", "run", "运行"),
     named("retry", "retry", "重试"),
     named("verify", "verify", "核实"),
@@ -34,6 +34,7 @@ const VERBS: [Verb; 18] = [
     named("reopen", "re-open", "撤销办结"),
     named("adopt_server", "adopt server", "确认服务器"),
     named("accept_log", "accept log", "接受日志"),
+    named("evict", "show out", "移出主机"),
     named("unlock", "unlock", "解锁"),
     named("lock", "lock", "恢复只读"),
     named("reload_plans", "reload", "重读方案"),
@@ -66,6 +67,9 @@ fn notes(all: &str) -> String {
 fn note(one: &str) -> String {
     if one == "waits for a second person" {
         return "还需另一批准人".to_owned();
+    }
+    if let Some(host) = one.strip_prefix("handed to ") {
+        return format!("已转交 {host}");
     }
     if let Some(left) = one.strip_prefix("left out: ").and_then(|left| all_of(left, left_out)) {
         return format!("未计入：{left}");

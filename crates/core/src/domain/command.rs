@@ -137,6 +137,13 @@ pub enum Command {
         /// Environment.
         env: EnvId,
     },
+    /// Show a machine out of a store that several write to: its runs are taken over at once.
+    Evict {
+        /// Its number; of one start of its program.
+        host: i32,
+        /// Why.
+        reason: String,
+    },
     /// Read the plan directory again.
     ReloadPlans,
     /// What stands out of a plan is no alarm; who told it tells it later next time.
@@ -174,6 +181,7 @@ impl Command {
             | Self::Unlock { .. }
             | Self::Lock { .. }
             | Self::Deny { .. }
+            | Self::Evict { .. }
             | Self::AcceptLog { .. } => false,
         }
     }
@@ -194,6 +202,7 @@ impl Command {
             Self::Reopen { .. } => "reopen",
             Self::AdoptServer { .. } => "adopt_server",
             Self::AcceptLog { .. } => "accept_log",
+            Self::Evict { .. } => "evict",
             Self::Unlock { .. } => "unlock",
             Self::Lock { .. } => "lock",
             Self::ReloadPlans => "reload_plans",
@@ -329,7 +338,8 @@ pub fn needed(command: &Command, production: bool) -> Role {
     match command {
         // Whose records these are decides about everything that is still open.
         // Nor is what is accepted in the log asked about again.
-        Command::AdoptServer { .. } | Command::AcceptLog { .. } => Role::Approver,
+        // One that is alive stops in the middle of its work.
+        Command::AdoptServer { .. } | Command::AcceptLog { .. } | Command::Evict { .. } => Role::Approver,
         Command::Approve { .. } | Command::Unlock { .. } if production => Role::Approver,
         Command::Start { .. }
         | Command::Retry { .. }
@@ -430,6 +440,7 @@ mod tests {
             ),
             (Command::AdoptServer { env: env(), reason: reason() }, approver, approver),
             (Command::AcceptLog { reason: reason() }, approver, approver),
+            (Command::Evict { host: 1, reason: reason() }, approver, approver),
         ] {
             assert_eq!((needed(&command, false), needed(&command, true)), (usual, production), "{command:?}");
         }
@@ -459,6 +470,7 @@ mod tests {
                 Command::Unlock { env: EnvId::new("e"), reason: text.clone() },
                 Command::Lock { env: EnvId::new(text.clone()) },
                 Command::AcceptLog { reason: text.clone() },
+                Command::Evict { host: 1, reason: text.clone() },
                 Command::Verify { selection: Selection::Matching { plan, run: None, filter: Filter::default() } },
             ];
             for command in all {

@@ -105,6 +105,8 @@ pub enum Query {
     Actions(PageRequest),
     /// Environments, write permission, pace.
     Environments,
+    /// The machines that write to the store.
+    Machines,
     /// What happened since a moment, what is stuck, and what did not run.
     Today(Span),
     /// What is usual, what stands out from it, and what did not run: of one plan, or of all.
@@ -268,6 +270,17 @@ pub struct PlanRow {
     pub forecast: Option<Box<PlanForecast>>,
 }
 
+/// The machines that write to one store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machines {
+    /// What this one is called.
+    pub own: String,
+    /// How many count, this one included.
+    pub count: u32,
+    /// Open runs that others have, each with the name of its machine; an empty one: nobody has it.
+    pub elsewhere: Vec<(RunId, String)>,
+}
+
 impl PlanRow {
     /// The plan's id, usable or not.
     pub fn plan_id(&self) -> &PlanId {
@@ -352,6 +365,8 @@ pub enum Answer {
     Forecast(Box<Forecasts>),
     /// To [`Query::Environments`].
     Environments(Vec<EnvRow>),
+    /// To [`Query::Machines`]; none where one writes alone.
+    Machines(Option<Machines>),
     /// To [`Query::Preview`].
     Preview(Look),
     /// To [`Query::Revisions`]: one row for each revision, the one with most bills first.

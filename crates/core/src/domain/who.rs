@@ -25,6 +25,9 @@ pub struct Who {
     /// The person over several hosts, where a shared store knows one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<u32>,
+    /// The machine it was given on, where several write to one store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// What gives orders.
@@ -47,7 +50,7 @@ const ENGINE: &str = "skydeck";
 impl Who {
     /// A person, as the door it came through knows it.
     pub fn of_person(uid: u32, login: impl Into<String>, from: Option<String>) -> Self {
-        Self { uid, login: login.into(), from, name: None, origin: Some(Origin::Person), person: None }
+        Self { uid, login: login.into(), from, name: None, origin: Some(Origin::Person), person: None, host: None }
     }
 
     /// The clock of the process of this user.
@@ -75,11 +78,12 @@ impl Who {
         self.origin() == Origin::Schedule
     }
 
-    /// Whether two orders came from one person: by the person where both are known, else by the user id.
-    pub fn same_person(&self, other: &Self) -> bool {
+    /// Whether two orders came from one person: by the person where both are known, else by the user id, which says something
+    /// on one machine only. `None`: that is not known.
+    pub fn same_person(&self, other: &Self) -> Option<bool> {
         match (self.person, other.person) {
-            (Some(one), Some(two)) => one == two,
-            (None, None | Some(_)) | (Some(_), None) => self.uid == other.uid,
+            (Some(one), Some(two)) => Some(one == two),
+            (None, _) | (_, None) => (self.host == other.host).then_some(self.uid == other.uid),
         }
     }
 
@@ -102,7 +106,8 @@ impl Who {
         };
         let claims = if *name == self.login { String::new() } else { format!("（自称 {}）", self.login) };
         let from = self.from.as_ref().map(|from| format!("@{from}")).unwrap_or_default();
-        format!("{name}{claims}{from}")
+        let host = self.host.as_ref().map(|host| format!("（{host}）")).unwrap_or_default();
+        format!("{name}{claims}{from}{host}")
     }
 }
 
@@ -113,8 +118,11 @@ impl std::fmt::Display for Who {
         if *name != self.login {
             write!(f, " (says {})", self.login)?;
         }
-        match &self.from {
-            Some(from) => write!(f, "@{from}"),
+        if let Some(from) = &self.from {
+            write!(f, "@{from}")?;
+        }
+        match &self.host {
+            Some(host) => write!(f, " on {host}"),
             None => Ok(()),
         }
     }
@@ -133,13 +141,13 @@ mod tests {
         assert_eq!(Who { login: "wang".into(), ..old.clone() }.origin(), Origin::Person);
         assert_eq!(Who { login: ENGINE.into(), ..old }.origin(), Origin::Engine);
         let other_login = Who::of_person(1000, "li", Some("10.0.0.1".into()));
-        assert!(claims.same_person(&other_login), "one user id is one person");
-        assert!(!claims.same_person(&Who::of_person(1001, SCHEDULE, None)));
+        assert_eq!(claims.same_person(&other_login), Some(true), "one user id is one person");
+        assert_eq!(claims.same_person(&Who::of_person(1001, SCHEDULE, None)), Some(false));
         let known = |uid, person| Who { person: Some(person), ..Who::of_person(uid, "x", None) };
-        assert!(known(1, 7).same_person(&known(2, 7)));
-        assert!(!known(1, 7).same_person(&known(1, 8)));
-        assert!(known(1, 7).same_person(&Who::of_person(1, "x", None)));
-        assert!(!known(1, 7).same_person(&Who::of_person(7, "x", None)));
+        assert_eq!(known(1, 7).same_person(&known(2, 7)), Some(true));
+        assert_eq!(known(1, 7).same_person(&known(1, 8)), Some(false));
+        assert_eq!(known(1, 7).same_person(&Who::of_person(1, "x", None)), Some(true));
+        assert_eq!(known(1, 7).same_person(&Who::of_person(7, "x", None)), Some(false));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Dispatch, State};
 use skydeck_core::domain::ids::{Fid, FormId};
 use skydeck_core::domain::live::{SlowWhy, Slowed};
+use skydeck_store::hosts::Place;
 
 /// How often limits that have passed are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -13,11 +14,16 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Leave to make one call now; gives its place back when dropped.
 pub struct CallPermit {
     dispatch: Arc<Dispatch>,
+    /// Its place among the calls of all machines, where there are others.
+    place: Option<Box<dyn Place>>,
 }
 
 impl CallPermit {
     /// The call was not made: its token goes back too.
-    pub fn unused(self) {
+    pub fn unused(mut self) {
+        if let Some(place) = self.place.take() {
+            place.unused();
+        }
         self.dispatch.lock().bucket.give_back();
     }
 }
@@ -44,8 +50,23 @@ impl Drop for Claim {
 }
 
 impl Dispatch {
-    /// Waits for a place and a token. Dropping the future takes nothing.
-    pub async fn turn(self: &Arc<Self>) -> CallPermit {
+    /// Waits for a place and a token, here and among all machines. Dropping the future takes nothing. `None`: nobody calls, the breaker
+    /// is open now.
+    pub async fn turn(self: &Arc<Self>) -> Option<CallPermit> {
+        let mut permit = self.turn_here().await;
+        match self.turn_of_all().await {
+            Ok(place) => {
+                permit.place = place;
+                Some(permit)
+            }
+            Err(()) => {
+                permit.unused();
+                None
+            }
+        }
+    }
+
+    async fn turn_here(self: &Arc<Self>) -> CallPermit {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -62,7 +83,7 @@ impl Dispatch {
                     match state.bucket.take(now) {
                         Ok(()) => {
                             state.in_flight += 1;
-                            return CallPermit { dispatch: Arc::clone(self) };
+                            return CallPermit { dispatch: Arc::clone(self), place: None };
                         }
                         Err(wait) => Some(wait),
                     }
@@ -144,6 +165,7 @@ impl Dispatch {
         }
         state.slowed = Some(slowed);
         drop(state);
+        self.pause_all(held.saturating_sub(now));
         self.changed.notify_waiters();
     }
 

@@ -5,6 +5,7 @@
 mod call_permits;
 mod home;
 mod sessions;
+mod shared;
 mod unknown_fields;
 mod unlock;
 
@@ -26,6 +27,7 @@ use skydeck_core::domain::live::{EnvPulse, Slowed};
 use skydeck_core::domain::reason::Reason;
 use skydeck_core::domain::server::Server;
 use skydeck_core::domain::time::Clock;
+use skydeck_store::Store;
 use unlock::Unlock;
 
 /// One environment.
@@ -41,6 +43,8 @@ pub struct Dispatch {
     /// The other environments of this engine.
     others: OnceLock<Vec<Weak<Dispatch>>>,
     unknown_fields: unknown_fields::UnknownFields,
+    /// The store of several machines.
+    store: OnceLock<Arc<dyn Store>>,
 }
 
 struct State {
@@ -94,6 +98,7 @@ impl Dispatch {
             signing: tokio::sync::Mutex::new(()),
             others: OnceLock::new(),
             unknown_fields: unknown_fields::UnknownFields::default(),
+            store: OnceLock::new(),
         })
     }
 
@@ -117,22 +122,25 @@ impl Dispatch {
 
     /// Takes note of what came of a bill; the breaker may open.
     pub fn note(&self, ended: Ended) {
-        self.lock().breaker.note(ended, &self.env.limits);
+        let mut state = self.lock();
+        let was_open = state.breaker.why().is_some();
+        state.breaker.note(ended, &self.env.limits);
+        let opened = state.breaker.why().filter(|_| !was_open).cloned();
+        drop(state);
+        if let Some(why) = opened {
+            self.hold_all(&why);
+        }
     }
 
     /// Opens the breaker.
     pub fn trip(&self, why: Reason) {
+        self.hold_all(&why);
         self.lock().breaker.open(why);
     }
 
     /// Why the breaker is open, if it is.
     pub fn breaker(&self) -> Option<Reason> {
         self.lock().breaker.why().cloned()
-    }
-
-    /// An operator lets writing go on.
-    pub fn close_breaker(&self) {
-        self.lock().breaker.close();
     }
 
     /// The environment as the screen shows it.

@@ -120,9 +120,15 @@ impl Inner {
     fn is_second_person(&self, row: &RunRow, approval: Approval<'_>) -> Result<bool, Refusal> {
         let Approval { hash, flags, by, .. } = approval;
         match row.consent.as_ref().filter(|c| c.hash == *hash && c.stands(&*self.shared.clock)) {
-            Some(first) if first.by.same_person(by) => Ok(false),
-            Some(first) if first.flags == flags => Ok(true),
-            Some(first) => Err(Refusal::NotConfirmed(Reason::OtherFlags { first: first.by.clone() })),
+            Some(first) => match first.by.same_person(by) {
+                None => {
+                    let who = if by.person.is_none() { by } else { &first.by };
+                    Err(Refusal::NotConfirmed(Reason::UnknownPerson { who: who.clone() }))
+                }
+                Some(true) => Ok(false),
+                Some(false) if first.flags == flags => Ok(true),
+                Some(false) => Err(Refusal::NotConfirmed(Reason::OtherFlags { first: first.by.clone() })),
+            },
             None => Ok(false),
         }
     }

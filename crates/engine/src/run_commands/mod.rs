@@ -49,12 +49,13 @@ impl Inner {
                 env.permit(&Verb::Submit)?;
             }
         }
-        if let Some(why) = env.breaker() {
-            if by.is_schedule() && env.env.production {
+        if let Some(why) = env.why_held().await? {
+            // Nor does the clock try again what the server refused another machine's sign-in for.
+            if by.is_schedule() && (env.env.production || matches!(why, Reason::SignInRefused { .. })) {
                 let (env, why) = (env.env.id.clone(), Box::new(why));
                 return Err(Refusal::WrongState(Reason::BreakerOpen { env, why }));
             }
-            env.close_breaker();
+            env.let_all().await?;
         }
         Ok((plan, env))
     }

@@ -4,13 +4,14 @@
 //! Invariant: nothing is changed and no lock is taken.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::read::{self, Reading};
 use super::{Account, Backward, Told, compare, forward};
-use crate::StoreError;
 use crate::actions::FILE;
 use crate::journal::walk::{JournalReport, walk, walk_past};
 use crate::local::place::Place;
+use crate::{Store, StoreError};
 use skydeck_core::domain::action_log::{LogFault, LogPlace};
 use skydeck_core::domain::event::{Fact, Pruned};
 use skydeck_core::domain::ids::Seq;
@@ -64,6 +65,10 @@ pub struct Verified {
 
 /// Times a directory in use is read again, because what was being written looked as if something was missing.
 const READINGS: u32 = 3;
+/// Until one of a database is.
+const MOMENT: Duration = Duration::from_millis(500);
+/// Facts that are read at once.
+const FACTS: usize = 2000;
 
 /// Walks the journal of a directory, in use or not, and compares it with the file; both with a head that was kept. Changes
 /// nothing and takes no lock.
@@ -158,6 +163,53 @@ fn verified(dir: &Path, kept: Option<&Head>) -> Result<Verified, StoreError> {
         }
     }
     Ok(Verified { told, log, account, head, pruned })
+}
+
+/// The same of a store in a database, whose chain somebody else verifies: all its facts are read, and compared with the file, which it
+/// calls by a name. `hash_of`: the hash of the chain after a fact, as hex digits.
+///
+/// # Errors
+/// The store does not answer, or the file cannot be read.
+pub async fn of_database(
+    path: &Path,
+    (store, name): (&dyn Store, &str),
+    kept: Option<&Head>,
+    hash_of: impl AsyncFn(Seq) -> Result<Option<String>, StoreError>,
+) -> Result<Verified, StoreError> {
+    let failed = |e: std::io::Error| StoreError::Directory(format!("{}: {e}", path.display()));
+    let mut readings = 1;
+    let (told, log, mut account) = loop {
+        let accepted = Told::of_store(store, Some(name)).await?.accepted().cloned();
+        let log = read::read(path, accepted.as_ref(), |_, _| Ok(())).map_err(failed)?;
+        let mut told = Told { file: Some(name.to_owned()), ..Told::default() };
+        loop {
+            let facts = store.facts_after(told.last, FACTS).await?;
+            if facts.is_empty() {
+                break;
+            }
+            facts.iter().for_each(|fact| told.note(fact));
+        }
+        for (_, witness) in &mut told.witnesses {
+            witness.at.file = None;
+        }
+        let account = compare(&log, &told);
+        if account.faults.is_empty() || readings == READINGS {
+            break (told, log, account);
+        }
+        // A line that was just being written is told a moment later.
+        readings += 1;
+        tokio::time::sleep(MOMENT).await;
+    };
+    let head = Head { line: log.head(), fact: told.last, chain: hash_of(told.last).await?.unwrap_or_default() };
+    if let Some(kept) = kept {
+        account.faults.extend(against_line(&log, kept));
+        if kept.fact > told.last {
+            account.faults.push(LogFault::JournalCut { last: told.last, head: kept.fact });
+        } else if kept.fact > Seq(0) && hash_of(kept.fact).await?.as_ref() != Some(&kept.chain) {
+            account.faults.push(LogFault::JournalReplaced { head: kept.fact });
+        }
+    }
+    Ok(Verified { told, log, account, head, pruned: None })
 }
 
 /// What the file does not hold of a head that was kept.

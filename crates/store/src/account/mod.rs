@@ -21,7 +21,7 @@ use skydeck_core::domain::event::{Event, Fact, Pruned};
 use skydeck_core::domain::ids::{RunId, Seq};
 use skydeck_core::domain::query::PageRequest;
 
-pub use self::directory::{Head, Verified, each_fact, of_directory, told_by};
+pub use self::directory::{Head, Verified, each_fact, of_database, of_directory, told_by};
 use self::read::{Reading, Row};
 
 /// Codes of refusals whose entries may never have come into the journal: the store took no writes, or the engine was ending and

@@ -36,6 +36,8 @@ pub(crate) enum Sent {
 pub(crate) enum Asked {
     Plans,
     Environments,
+    /// The machines that write to the store.
+    Machines,
     Groups,
     Run,
     Counting,

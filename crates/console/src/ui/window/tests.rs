@@ -9,7 +9,7 @@ type Row = (Seq, Ts, ActionEntry);
 fn rows(of: std::ops::Range<u64>) -> Vec<(Cursor, Row)> {
     let entry = ActionEntry {
         order: None,
-        by: Who { uid: 0, login: String::new(), from: None, name: None, origin: None, person: None },
+        by: Who { uid: 0, login: String::new(), from: None, name: None, origin: None, person: None, host: None },
         verb: String::new(),
         run: None,
         plan: None,

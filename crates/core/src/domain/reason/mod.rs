@@ -193,6 +193,20 @@ pub enum Reason {
     WritesElsewhere { host: String },
     /// The run is in another machine's hands; none: which is not known, or one takes it over in a moment.
     RunElsewhere { run: RunId, host: Option<String> },
+    /// The machine that has the run did not take the order, which was taken back: nothing is done.
+    OrderNotTaken { run: RunId, host: String },
+    /// The machine that has the run took the order, and what became of it is not known.
+    OrderUnanswered { run: RunId, host: String },
+    /// The machine that has the run cannot read the order: its program is an older one.
+    OlderProgram { host: String },
+    /// Another machine, which has the run, refuses the order.
+    OnHost { host: String, why: Box<Reason> },
+    /// Whether the second approver is another person than the first is not known: this one is of another machine.
+    UnknownPerson { who: Who },
+    /// No machine of this number writes to the store now.
+    NoHost { host: i32 },
+    /// The machine to be shown out is the one that is asked.
+    OwnHost {},
     /// Another machine has started what was due.
     StartedElsewhere { plan: PlanId },
     /// The plan cannot be used: what the reader of plans says.

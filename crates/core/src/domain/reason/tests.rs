@@ -145,6 +145,13 @@ fn of_a_run() -> Vec<Reason> {
         Reason::WritesElsewhere { host: "bastion1".into() },
         Reason::RunElsewhere { run: run(), host: Some("bastion1".into()) },
         Reason::RunElsewhere { run: run(), host: None },
+        Reason::OrderNotTaken { run: run(), host: "bastion1".into() },
+        Reason::OrderUnanswered { run: run(), host: "bastion1".into() },
+        Reason::OlderProgram { host: "bastion1".into() },
+        Reason::OnHost { host: "bastion1".into(), why: Box::new(Reason::ReadOnly { env: env() }) },
+        Reason::UnknownPerson { who: Who { host: Some("bastion2".into()), ..Who::of_person(1000, "wang", None) } },
+        Reason::NoHost { host: 3 },
+        Reason::OwnHost {},
         Reason::StartedElsewhere { plan: plan() },
     ]
 }

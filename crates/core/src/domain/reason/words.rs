@@ -9,6 +9,7 @@ use super::{BadRecord, LeftOut, Reason, fault_words};
 use crate::domain::action_words;
 use crate::domain::cause::Cause;
 use crate::domain::ids::PlanId;
+use crate::domain::language::Language;
 use crate::domain::operation::declaration;
 
 /// What people call a cause.
@@ -290,6 +291,27 @@ sentences! { |label|
     R::RunElsewhere { run, host: Some(host) } =>
         format!("run {run} is in the hands of {host}: give the order there"),
         format!("运行 {run} 由 {host} 执行：请在该主机上操作");
+    R::OrderNotTaken { run, host } =>
+        format!("{host} has run {run} and did not take the order: it was taken back, nothing is done. `skydeck store hosts` says whether {host} is heard of"),
+        format!("运行 {run} 由 {host} 执行，但它没有接收该指令：指令已撤回，未执行任何操作。可用 `skydeck store hosts` 查看 {host} 是否在线");
+    R::OrderUnanswered { run, host } =>
+        format!("{host} took the order about run {run}, and what became of it is not known yet: look at the run before you give it again"),
+        format!("{host} 已接收运行 {run} 的指令，结果尚不清楚：请先查看该运行再决定是否重试");
+    R::OlderProgram { host } =>
+        format!("the program on {host} is older and does not know this order: give it there, or upgrade {host}"),
+        format!("{host} 上的程序较旧，不认识该指令：请在该主机上操作，或升级该主机");
+    R::OnHost { host, why } =>
+        format!("on {host}: {}", en(why, label)),
+        format!("{host}：{}", zh(why, label));
+    R::UnknownPerson { who } =>
+        format!("{who} and the other approver are on different machines, and the store does not know who they are: an administrator names both, `skydeck store person NAME --login HOST:UID`"),
+        format!("{} 与另一批准人在不同主机上，存储中没有登记各是谁：请管理员为两人登记，`skydeck store person 姓名 --login 主机:UID`", who.said(Language::Zh));
+    R::NoHost { host } =>
+        format!("no machine with the number {host} writes to this store now: `skydeck store hosts` lists them"),
+        format!("目前没有编号为 {host} 的主机写入该存储：`skydeck store hosts` 可列出");
+    R::OwnHost {} =>
+        "this is the machine itself: end its engine in the place of that (`skydeck serve --end`)",
+        "这就是本机：请改为结束其引擎（`skydeck serve --end`）";
     R::StartedElsewhere { plan } =>
         format!("another machine has started what was due of {plan}"),
         format!("{plan} 的本次定时已由其他主机启动");

@@ -31,6 +31,7 @@ fn deed(phase: Phase, order: &str) -> Deed {
             name: None,
             origin: None,
             person: None,
+            host: None,
         },
         action: "approve".into(),
         env: Some("demo".into()),

@@ -1,0 +1,143 @@
+//! Orders about runs that another machine has: given to it, and taken from the others.
+//!
+//! Invariant: whoever gave an order is told what became of it, that nothing is done, or that it is not known; roles are those of the
+//! machine where it was given, everything else is checked where the run is.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use skydeck_core::domain::command::{Command, Order, Receipt, Refusal};
+use skydeck_core::domain::event::{ActionEntry, Event};
+use skydeck_core::domain::ids::RunId;
+use skydeck_core::domain::reason::Reason;
+use skydeck_store::actions::Phase;
+use skydeck_store::hosts::{Forwarded, FromAfar};
+
+use super::Inner;
+use super::authorize::audit_record;
+use super::command_outcome::{About, CommandOutcome};
+use super::control::Shared;
+
+/// Until a store that did not answer is asked for orders again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The run that an order is about, where another machine may have it.
+fn run_of(command: &Command) -> Option<RunId> {
+    match command {
+        Command::Approve { run, .. }
+        | Command::Decline { run }
+        | Command::Pause { run }
+        | Command::Resume { run }
+        | Command::Cancel { run } => Some(*run),
+        Command::Start { .. }
+        | Command::Take { .. }
+        | Command::Retry { .. }
+        | Command::Verify { .. }
+        | Command::Resolve { .. }
+        | Command::Reopen { .. }
+        | Command::SetPace { .. }
+        | Command::Unlock { .. }
+        | Command::Lock { .. }
+        | Command::AdoptServer { .. }
+        | Command::Deny { .. }
+        | Command::AcceptLog { .. }
+        | Command::Evict { .. }
+        | Command::ReloadPlans => None,
+    }
+}
+
+/// A refusal of another machine: where it is about that machine and not about the run, its name is said.
+fn there(host: &str, refusal: Refusal) -> Refusal {
+    let of = |why: Reason| Reason::OnHost { host: host.to_owned(), why: Box::new(why) };
+    match refusal {
+        Refusal::Denied(why) => Refusal::Denied(of(why)),
+        Refusal::BadPlan(why) => Refusal::BadPlan(of(why)),
+        Refusal::Store(why) => Refusal::Store(of(why)),
+        Refusal::WrongState(why @ (Reason::BreakerOpen { .. } | Reason::EngineEnds {})) => Refusal::WrongState(of(why)),
+        other => other,
+    }
+}
+
+impl Inner {
+    /// Adds where an order was given, and by which person.
+    pub(super) async fn placed(&self, mut order: Order) -> Result<Order, Refusal> {
+        if let Some(hosts) = self.shared.store.hosts() {
+            order.by.host = Some(hosts.name().to_owned());
+            order.by.person = hosts.person(order.by.uid).await?;
+        }
+        Ok(order)
+    }
+
+    /// Gives an order to the machine that has its run; nothing where that is this one, or none.
+    pub(super) async fn forward(&self, order: &Order) -> Result<Option<Receipt>, Refusal> {
+        let (Some(hosts), Some(run)) = (self.shared.store.hosts(), run_of(&order.command)) else { return Ok(None) };
+        let has = hosts.elsewhere().await?.into_iter().find(|(other, host)| *other == run && !host.is_empty());
+        let Some((_, host)) = has else { return Ok(None) };
+        self.acceptable(order)?;
+        self.allowed(order).await?;
+        self.log_allows(&order.command)?;
+        let row = self.shared.open_run(run).await?;
+        let about = About { env: Some(row.head.env.clone()), rev: Some(row.head.rev.to_string()), ..About::default() };
+        let plan = Some(row.head.plan.clone());
+        let of = CommandOutcome { run: Some(run), plan: plan.clone(), about, ..CommandOutcome::default() };
+        let line = self.shared.log(audit_record(order, Phase::Before, &of, String::new())).await?;
+        let entry = ActionEntry {
+            order: None,
+            by: order.by.clone(),
+            verb: order.command.verb().to_owned(),
+            run: Some(run),
+            plan,
+            bills: 0,
+            reason: None,
+            result: format!("accepted; handed to {host}"),
+            line: Some(line),
+            why: None,
+        };
+        self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await?;
+        let (said, receipt) = match hosts.forward(run, order).await? {
+            Forwarded::Nobody => return Ok(None),
+            Forwarded::Answered { host, receipt: Receipt::Refused(refusal) } => {
+                let refusal = there(&host, refusal);
+                (format!("refused by {host}: {refusal}"), Receipt::Refused(refusal))
+            }
+            Forwarded::Answered { host, receipt } => (format!("accepted by {host}"), receipt),
+            Forwarded::NotTaken { host } => {
+                let refusal = Refusal::WrongState(Reason::OrderNotTaken { run, host });
+                (refusal.to_string(), Receipt::Refused(refusal))
+            }
+            Forwarded::Unanswered { host } => {
+                let refusal = Refusal::WrongState(Reason::OrderUnanswered { run, host });
+                (refusal.to_string(), Receipt::Refused(refusal))
+            }
+        };
+        self.log_after(audit_record(order, Phase::After, &of, said)).await;
+        Ok(Some(receipt))
+    }
+}
+
+/// Carries out what other machines ask of this one, for as long as the engine lives.
+pub(super) async fn obey(shared: Arc<Shared>, owner: Weak<Inner>) {
+    while let Some(hosts) = shared.store.hosts() {
+        let orders = match hosts.orders().await {
+            Ok(orders) => orders,
+            Err(error) => {
+                tracing::warn!(%error, "orders of other machines cannot be looked for now");
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+        };
+        for FromAfar { id, order } in orders {
+            let Some(inner) = owner.upgrade() else { return };
+            let receipt = match order {
+                Some(order) => inner.order_from_afar(order).await,
+                None => {
+                    let host = hosts.name().to_owned();
+                    Receipt::Refused(Refusal::WrongState(Reason::OlderProgram { host }))
+                }
+            };
+            if let Err(error) = hosts.answer(id, &receipt).await {
+                tracing::warn!(order = %id, %error, "another machine is not told what became of its order");
+            }
+        }
+    }
+}
