@@ -187,11 +187,10 @@ impl Booted {
         let console: Arc<dyn Link> = Arc::new(LocalLink::of_console(engine.clone(), who()));
         let leaving = watch::Sender::new(false);
         // Who writes tells, and starts what is due.
-        let alerts = setup
-            .alerts
-            .filter(|_| !only_looks)
-            .map(|alerts| Alerts { tellers: tellers(&store, alerts.times.quiet), ..alerts })
-            .map(|alerts| tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), leaving.subscribe())));
+        let alerts = setup.alerts.filter(|_| !only_looks).map(|alerts| {
+            let alerts = Alerts { tellers: tellers(&store, alerts.times.quiet), ..alerts };
+            tokio::spawn(alerts.run(Arc::clone(&link), Arc::clone(&clock), leaving.subscribe()))
+        });
         let wanted = setup.metrics.is_wanted();
         let metrics = wanted.then(|| tokio::spawn(setup.metrics.run(Arc::clone(&link), leaving.subscribe())));
         let (any, scheduled) = watch::channel(false);

@@ -79,6 +79,11 @@ pub(super) const MORE: &str = "不带命令：打开控制台。退出码：0 �
 
 /// What each option means, by its verb's path and its name; `*`: wherever it stands.
 pub(super) const OPTIONS: &[(&str, &str, &str)] = &[
+    ("store evict", "host", "主机的编号或名称，如 `store hosts` 所示"),
+    ("store person", "name", "人员姓名；不写则列出全部"),
+    ("store person", "logins", "某台主机上的用户：主机在存储中的名称和该处的用户号"),
+    ("store person", "admin_url", "以管理员角色连接的地址；不写则用 `[store] url`"),
+    ("store person", "admin_password", "存放管理员密码的文件"),
     ("*", "config", "配置文件［默认：$XDG_CONFIG_HOME/skydeck/config.toml］"),
     ("*", "data", "数据目录：流水、索引、日志［默认：$XDG_STATE_HOME/skydeck］"),
     ("*", "lang", "界面语言［默认：取自 LC_ALL、LC_MESSAGES、LANG］"),

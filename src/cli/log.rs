@@ -78,7 +78,7 @@ pub(super) async fn run(context: &Context, args: LogArgs) -> Result<Exit, Stop> 
             booted.end(None).await?;
             shown
         }
-        Some(LogVerb::Verify { head }) => verify(&out, found(context, data()?, head.as_ref()).await?, &named(context)),
+        Some(LogVerb::Verify { head }) => verify(&out, &found(context, data()?, head.as_ref()).await?, &named(context)),
         Some(LogVerb::Head) => head(&out, found(context, data()?, None).await?, &named(context)),
         Some(LogVerb::Export { since, csv, file }) => {
             let data = data()?;
@@ -219,7 +219,7 @@ fn head(out: &Out, verified: Verified, file: &Path) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
-fn verify(out: &Out, verified: Verified, file: &Path) -> Result<Exit, Stop> {
+fn verify(out: &Out, verified: &Verified, file: &Path) -> Result<Exit, Stop> {
     let (log, told, faults) = (&verified.log, &verified.told, &verified.account.faults);
     let mut back: Vec<Back> = told.back.iter().map(|(seq, from, to)| Back::fact(out, *seq, *from, *to)).collect();
     back.extend(log.back.iter().map(|(line, from, to)| Back {
@@ -240,7 +240,7 @@ fn verify(out: &Out, verified: Verified, file: &Path) -> Result<Exit, Stop> {
             "times_back": back.iter().map(Back::json).collect::<Vec<_>>(),
         }))?;
     } else {
-        said(out, file, &verified)?;
+        said(out, file, verified)?;
         for step in back.iter().take(NAMED) {
             out.line(&step.words(out))?;
         }

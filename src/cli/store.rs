@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{Admin, Approval, Login, StoreVerb};
+use super::args::{Admin, Approval, StoreVerb};
 use super::context::Context;
 use super::out::Out;
 use crate::boot::{self, store_stop};
@@ -20,7 +20,7 @@ use crate::store::hosts::Host;
 use crate::store::local::place::quoted;
 use crate::store::local::{LocalStore, Options, Raise};
 use crate::store::{Store as _, doctor};
-use crate::text::readable;
+use crate::text::{readable, show};
 
 /// Facts of the chain that are read where not all are asked for.
 const NEWEST: u64 = 100_000;
@@ -52,7 +52,7 @@ pub async fn run(context: &Context, verb: StoreVerb) -> Result<Exit, Stop> {
         StoreVerb::Hosts => hosts(context).await,
         StoreVerb::Evict { host, reason } => evict(context, &host, reason).await,
         StoreVerb::Person { name: None, .. } => people(context).await,
-        StoreVerb::Person { name: Some(name), logins, admin } => person(context, &name, logins, &admin).await,
+        StoreVerb::Person { name: Some(name), logins, admin } => person(context, &name, &logins, &admin).await,
         StoreVerb::Import { dir } => import(context, dir).await,
         StoreVerb::Export { dir } => export(context, &dir).await,
     }
@@ -253,7 +253,7 @@ async fn people(context: &Context) -> Result<Exit, Stop> {
 }
 
 /// Says that users of machines are one person.
-async fn person(context: &Context, name: &str, logins: Vec<Login>, admin: &Admin) -> Result<Exit, Stop> {
+async fn person(context: &Context, name: &str, logins: &[String], admin: &Admin) -> Result<Exit, Stop> {
     let out = context.out();
     let Some(name) = readable(name) else {
         return Err(out.usage("write the person's name", "请写人员姓名"));
@@ -264,7 +264,18 @@ async fn person(context: &Context, name: &str, logins: Vec<Login>, admin: &Admin
             "是哪些用户？请写 `--login 主机:用户号`，每台主机一个",
         ));
     }
-    let logins: Vec<(String, u32)> = logins.into_iter().map(|login| (login.host, login.uid)).collect();
+    let login = |text: &String| {
+        let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        let login = parts.and_then(|(host, uid)| Some((host.to_owned(), uid.parse::<u32>().ok()?)));
+        login.ok_or_else(|| {
+            let text = show(text, 200);
+            out.usage(
+                &format!("--login {text}: write HOST:UID, the machine's name in the store and the user's number there, for example bastion1:1004"),
+                &format!("--login {text}：请写 `HOST:UID`，即主机在存储中的名称和该处的用户号，例如 bastion1:1004"),
+            )
+        })
+    };
+    let logins = logins.iter().map(login).collect::<Result<Vec<_>, _>>()?;
     admin::add_person(&administrator(context, admin)?, name, &logins).await.map_err(stop)?;
     people(context).await
 }

@@ -86,7 +86,7 @@ impl Hosts for Together {
         Ok(Vec::new())
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "bastion1"
     }
 

@@ -44,11 +44,12 @@ pub async fn answer(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
     Ok(unstored::as_they_stand(shared, from_store(shared, query).await?))
 }
 
-async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
-    if query == Query::LogFaults {
-        return Ok(Answer::LogFaults(shared.actions.faults()));
+/// What is asked of the engine itself.
+async fn beside_store(shared: &Arc<Shared>, query: &Query) -> Result<Option<Answer>, StoreError> {
+    if *query == Query::LogFaults {
+        return Ok(Some(Answer::LogFaults(shared.actions.faults())));
     }
-    if query == Query::Environments {
+    if *query == Query::Environments {
         let mut rows = Vec::with_capacity(shared.envs.len());
         for d in &shared.envs {
             let twin = || d.twin().map(|other| Reason::SameServer { env: d.env.id.clone(), other });
@@ -56,10 +57,17 @@ async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
             let held = shared.log_disagrees().or(shared.held(d).await?).or_else(twin);
             rows.push(EnvRow { env: d.env.clone(), unlocked_until, unlocked_by, home: d.home(), held });
         }
-        return Ok(Answer::Environments(rows));
+        return Ok(Some(Answer::Environments(rows)));
     }
-    if query == Query::Machines {
-        return Ok(Answer::Machines(shared.machines().await?));
+    if *query == Query::Machines {
+        return Ok(Some(Answer::Machines(shared.machines().await?)));
+    }
+    Ok(None)
+}
+
+async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreError> {
+    if let Some(answer) = beside_store(shared, &query).await? {
+        return Ok(answer);
     }
     let (plans, now) = (shared.plans(), shared.clock.now());
     let envs: Vec<(EnvId, bool)> = shared.envs.iter().map(|d| (d.env.id.clone(), d.env.production)).collect();

@@ -48,7 +48,7 @@ pub enum RunControl {
 #[derive(Clone, Debug)]
 pub enum Stop {
     /// Paused: why, and by whom.
-    Pause(PauseWhy, Option<Who>),
+    Pause(PauseWhy, Option<Box<Who>>),
     /// Cancelled.
     Cancel,
     /// The process ends.

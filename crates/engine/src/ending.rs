@@ -54,9 +54,9 @@ impl Runner {
     async fn stopped(&mut self, stop: Stop) -> Result<Stopped, StoreError> {
         let run = self.run.head.id;
         let (why, by, sweeps) = match stop {
-            Stop::Pause(PauseWhy::Operator, by) => (PauseWhy::Operator, by, true),
+            Stop::Pause(PauseWhy::Operator, by) => (PauseWhy::Operator, by.map(|by| *by), true),
             // A sign-in to another data centre is refused by the client, too: this is the reason behind its words.
-            Stop::Pause(why, by) => (self.run.env.astray().map_or(why, PauseWhy::Stopped), by, true),
+            Stop::Pause(why, by) => (self.run.env.astray().map_or(why, PauseWhy::Stopped), by.map(|by| *by), true),
             Stop::Cancel => return self.cancelled().await.map(|()| Stopped::Over),
             Stop::Drain => {
                 self.run.shared.ledger.append(vec![Event::RunInterrupted { run }]).await?;

@@ -1,4 +1,4 @@
-//! Orders about runs that another machine has: given to it, and taken from the others.
+//! Where an order is carried out: here, or by the machine that has its run; and what others ask of this one.
 //!
 //! Invariant: whoever gave an order is told what became of it, that nothing is done, or that it is not known; roles are those of the
 //! machine where it was given, everything else is checked where the run is.
@@ -17,6 +17,16 @@ use super::Inner;
 use super::authorize::audit_record;
 use super::command_outcome::{About, CommandOutcome};
 use super::control::Shared;
+use super::plans::Silent;
+
+/// Where an order was given, and its sender's role was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// On this machine.
+    Here,
+    /// On another one, which says that its user may.
+    Elsewhere,
+}
 
 /// Until a store that did not answer is asked for orders again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -59,6 +69,62 @@ fn there(host: &str, refusal: Refusal) -> Refusal {
 }
 
 impl Inner {
+    /// Takes or refuses one order of this machine, or has the one that has its run do so.
+    pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        let forwarded = match self.placed(order.clone()).await {
+            Ok(placed) => self.forward(&placed).await.map(|receipt| (placed, receipt)),
+            Err(refusal) => Err(refusal),
+        };
+        match forwarded {
+            Ok((_, Some(receipt))) => {
+                super::lock(&self.receipts).put(order.id, receipt.clone());
+                receipt
+            }
+            Ok((placed, None)) => self.order_here(placed, Given::Here).await,
+            Err(refusal) => {
+                self.log_refused(&order, &refusal).await;
+                Receipt::Refused(refusal)
+            }
+        }
+    }
+
+    /// The same for an order that another machine's user may give, as that machine says.
+    pub(super) async fn order_from_afar(self: &Arc<Self>, order: Order) -> Receipt {
+        self.order_here(order, Given::Elsewhere).await
+    }
+
+    /// One at a time, so that two cannot pass the same check.
+    async fn order_here(self: &Arc<Self>, order: Order, from: Given) -> Receipt {
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        // For somebody who may not give it nothing is read.
+        let may = from == Given::Elsewhere || self.acceptable(&order).is_ok();
+        let fresh = if may { self.refresh_for(&order).await } else { Ok(Silent::default()) };
+        let _one = self.one_order.lock().await;
+        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
+            return receipt;
+        }
+        let receipt = match self.take(&order, fresh, from).await {
+            Ok(taken) => self.carry_out(&order, taken).await,
+            Err(refusal) => Err(refusal),
+        };
+        let receipt = match receipt {
+            Ok(receipt) => receipt,
+            // Every machine has the same clock: that another one was first is nothing that happened here.
+            Err(refusal @ Refusal::WrongState(Reason::StartedElsewhere { .. })) => Receipt::Refused(refusal),
+            Err(refusal) => {
+                self.log_refused(&order, &refusal).await;
+                Receipt::Refused(refusal)
+            }
+        };
+        super::lock(&self.receipts).put(order.id, receipt.clone());
+        receipt
+    }
+
     /// Adds where an order was given, and by which person.
     pub(super) async fn placed(&self, mut order: Order) -> Result<Order, Refusal> {
         if let Some(hosts) = self.shared.store.hosts() {
@@ -128,12 +194,11 @@ pub(super) async fn obey(shared: Arc<Shared>, owner: Weak<Inner>) {
         };
         for FromAfar { id, order } in orders {
             let Some(inner) = owner.upgrade() else { return };
-            let receipt = match order {
-                Some(order) => inner.order_from_afar(order).await,
-                None => {
-                    let host = hosts.name().to_owned();
-                    Receipt::Refused(Refusal::WrongState(Reason::OlderProgram { host }))
-                }
+            let receipt = if let Some(order) = order {
+                inner.order_from_afar(order).await
+            } else {
+                let host = hosts.name().to_owned();
+                Receipt::Refused(Refusal::WrongState(Reason::OlderProgram { host }))
             };
             if let Err(error) = hosts.answer(id, &receipt).await {
                 tracing::warn!(order = %id, %error, "another machine is not told what became of its order");

@@ -264,7 +264,9 @@ impl Engine {
         let envs = parts.envs.into_iter().map(|(env, erp)| Dispatch::new(env, erp, Arc::clone(&clock)));
         let envs: Vec<_> = envs.collect();
         Dispatch::introduce(&envs);
-        envs.iter().for_each(|env| env.share(&parts.store));
+        for env in &envs {
+            env.share(&parts.store);
+        }
         let shared = Arc::new(Shared {
             store: parts.store,
             ledger,

@@ -27,6 +27,7 @@ use super::collect::{self, Floor, What};
 use super::command_outcome::{About, CommandOutcome, OnCommit, bad_plan};
 use super::control::Shared;
 use super::dispatch::Dispatch;
+use super::forwarded::Given;
 use super::plans::Silent;
 use super::revision::{self, Group};
 use super::run_commands::Approval;
@@ -40,15 +41,6 @@ use super::tasks::Work;
 /// A run to be opened, and what it collects.
 type NewRun = (RunHead, Arc<Plan>, Arc<Dispatch>, What);
 
-/// Where an order was given, and its sender's role was looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum From {
-    /// On this machine.
-    This,
-    /// On another one, which says that its user may.
-    Another,
-}
-
 /// Entries of another form or environment than the plan's.
 fn not_here(group: &Group) -> Refusal {
     let (plan, form, env) = (group.plan.clone(), group.form.clone(), group.env.clone());
@@ -61,63 +53,11 @@ pub(super) fn unrendered(error: &RenderError) -> Refusal {
 }
 
 impl Inner {
-    /// Takes or refuses one order of this machine, or has the one that has its run do so.
-    pub(super) async fn order(self: &Arc<Self>, order: Order) -> Receipt {
-        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
-            return receipt;
-        }
-        let forwarded = match self.placed(order.clone()).await {
-            Ok(placed) => self.forward(&placed).await.map(|receipt| (placed, receipt)),
-            Err(refusal) => Err(refusal),
-        };
-        match forwarded {
-            Ok((_, Some(receipt))) => {
-                super::lock(&self.receipts).put(order.id, receipt.clone());
-                receipt
-            }
-            Ok((placed, None)) => self.order_here(placed, From::This).await,
-            Err(refusal) => {
-                self.log_refused(&order, &refusal).await;
-                Receipt::Refused(refusal)
-            }
-        }
-    }
-
-    /// The same for an order that another machine's user may give, as that machine says.
-    pub(super) async fn order_from_afar(self: &Arc<Self>, order: Order) -> Receipt {
-        self.order_here(order, From::Another).await
-    }
-
-    /// One at a time, so that two cannot pass the same check.
-    async fn order_here(self: &Arc<Self>, order: Order, from: From) -> Receipt {
-        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
-            return receipt;
-        }
-        // For somebody who may not give it nothing is read.
-        let may = from == From::Another || self.acceptable(&order).is_ok();
-        let fresh = if may { self.refresh_for(&order).await } else { Ok(Silent::default()) };
-        let _one = self.one_order.lock().await;
-        if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
-            return receipt;
-        }
-        let receipt = match self.take(&order, fresh, from).await {
-            Ok(taken) => self.carry_out(&order, taken).await,
-            Err(refusal) => Err(refusal),
-        };
-        let receipt = match receipt {
-            Ok(receipt) => receipt,
-            // Every machine has the same clock: that another one was first is nothing that happened here.
-            Err(refusal @ Refusal::WrongState(Reason::StartedElsewhere { .. })) => Receipt::Refused(refusal),
-            Err(refusal) => {
-                self.log_refused(&order, &refusal).await;
-                Receipt::Refused(refusal)
-            }
-        };
-        super::lock(&self.receipts).put(order.id, receipt.clone());
-        receipt
-    }
-
-    async fn carry_out(self: &Arc<Self>, order: &Order, mut taken: CommandOutcome) -> Result<Receipt, Refusal> {
+    pub(super) async fn carry_out(
+        self: &Arc<Self>,
+        order: &Order,
+        mut taken: CommandOutcome,
+    ) -> Result<Receipt, Refusal> {
         let line = self.shared.log(audit_record(order, Phase::Before, &taken, String::new())).await?;
         let result = if taken.note.is_empty() { "accepted".to_owned() } else { format!("accepted; {}", taken.note) };
         let entry = ActionEntry {
@@ -154,11 +94,11 @@ impl Inner {
         Ok(receipt)
     }
 
-    async fn take(
+    pub(super) async fn take(
         self: &Arc<Self>,
         order: &Order,
         fresh: Result<Silent, Refusal>,
-        from: From,
+        from: Given,
     ) -> Result<CommandOutcome, Refusal> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(Refusal::WrongState(Reason::EngineEnds {}));
@@ -167,14 +107,14 @@ impl Inner {
             return Err(error.into());
         }
         match from {
-            From::This => self.acceptable(order)?,
-            From::Another => command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)?,
+            Given::Here => self.acceptable(order)?,
+            Given::Elsewhere => command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)?,
         }
         if self.shared.store.hosts().is_some() {
             // Other machines note that, too.
             self.shared.remember_servers().await?;
         }
-        if from == From::This {
+        if from == Given::Here {
             self.allowed(order).await?;
         }
         self.log_allows(&order.command)?;

@@ -35,7 +35,7 @@ impl Inner {
         for plan in usable {
             let place = (plan.env.clone(), plan.source.form.clone(), plan.source.number_path.clone());
             if !known.contains_key(&place) {
-                let there = self.is_there(plan, &number).await;
+                let there = Box::pin(self.is_there(plan, &number)).await;
                 known.insert(place.clone(), there);
             }
             let reach = match known.get(&place) {

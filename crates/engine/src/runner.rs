@@ -119,7 +119,7 @@ impl Runner {
         match &*self.control.borrow() {
             RunControl::Go => {}
             RunControl::Pause(_) if reads_only => {}
-            RunControl::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(by.clone()))),
+            RunControl::Pause(by) => return Err(Stop::Pause(PauseWhy::Operator, Some(Box::new(by.clone())))),
             RunControl::Cancel(_) => return Err(Stop::Cancel),
             RunControl::Drain => return Err(Stop::Drain),
         }

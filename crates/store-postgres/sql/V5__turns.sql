@@ -4,6 +4,8 @@ create table env_turns (
   env text primary key,
   per_minute float8 not null,       -- the lowest pace that a machine has for it, of late
   paced timestamptz not null,       -- when that was said
+  concurrency int4 not null,        -- and the fewest calls in flight
+  crowded timestamptz not null,     -- when that was said
   tokens float8 not null,
   at timestamptz not null,
   hold_until timestamptz,           -- the server asked for a pause
@@ -29,11 +31,12 @@ declare
   v_now timestamptz;
   v_row env_turns;
   v_pace float8;
+  v_most int4;
   v_tokens float8;
   v_no int8;
 begin
-  insert into env_turns (env, per_minute, paced, tokens, at)
-    values (p_env, p_per_minute, clock_timestamp(), p_burst, clock_timestamp()) on conflict do nothing;
+  insert into env_turns (env, per_minute, paced, concurrency, crowded, tokens, at)
+    values (p_env, p_per_minute, clock_timestamp(), p_concurrency, clock_timestamp(), p_burst, clock_timestamp()) on conflict do nothing;
   select * into v_row from env_turns where env = p_env for no key update;
   v_now := clock_timestamp();
   if v_row.held is not null then
@@ -45,16 +48,17 @@ begin
     return;
   end if;
   delete from call_turn where env = p_env and settled < v_now;
-  if (select count(*) from call_turn where env = p_env) >= p_concurrency then
+  -- What is lowest of all machines counts for half a minute after it was said.
+  v_pace := case when v_row.paced < v_now - interval '30 seconds' then p_per_minute else least(p_per_minute, v_row.per_minute) end;
+  v_most := case when v_row.crowded < v_now - interval '30 seconds' then p_concurrency else least(p_concurrency, v_row.concurrency) end;
+  update env_turns set per_minute = v_pace, paced = case when v_pace = p_per_minute then v_now else paced end,
+      concurrency = v_most, crowded = case when v_most = p_concurrency then v_now else crowded end where env = p_env;
+  if (select count(*) from call_turn where env = p_env) >= v_most then
     return query select null::int8, 50::int8, null::text;
     return;
   end if;
-  -- The lowest pace counts for half a minute after it was said.
-  v_pace := case when p_per_minute <= v_row.per_minute or v_row.paced < v_now - interval '30 seconds' then p_per_minute else v_row.per_minute end;
   v_tokens := least(p_burst, v_row.tokens + extract(epoch from v_now - v_row.at) * v_pace / 60);
-  update env_turns set per_minute = v_pace,
-      paced = case when v_pace = p_per_minute then v_now else paced end,
-      tokens = case when v_tokens >= 1 then v_tokens - 1 else v_tokens end, at = greatest(at, v_now) where env = p_env;
+  update env_turns set tokens = case when v_tokens >= 1 then v_tokens - 1 else v_tokens end, at = greatest(at, v_now) where env = p_env;
   if v_tokens < 1 then
     return query select null::int8, greatest(1, ceil((1 - v_tokens) * 60000 / v_pace)::int8), null::text;
     return;
@@ -85,7 +89,8 @@ $$;
 -- Nobody calls any more until a person says so; the first reason stays. Null: a person says so.
 create function calls_held_v1(p_env text, p_why text) returns void
 language sql security definer set search_path = skydeck, pg_temp as $$
-  insert into env_turns as e (env, per_minute, paced, tokens, at, held) values (p_env, 1, '-infinity', 0, clock_timestamp(), p_why)
+  insert into env_turns as e (env, per_minute, paced, concurrency, crowded, tokens, at, held)
+    values (p_env, 1, '-infinity', 1, '-infinity', 0, clock_timestamp(), p_why)
     on conflict (env) do update set held = case when p_why is null then null else coalesce(e.held, p_why) end;
 $$;
 

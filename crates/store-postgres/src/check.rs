@@ -110,7 +110,13 @@ pub fn check(settings: &Settings, newest: Option<u64>) -> Vec<Finding> {
     }
     let look = move |inner: Arc<Inner>| async move {
         let mut all = Vec::new();
-        for found in [server(&inner).await, rights(&inner).await, altered_finding(&inner).await, turn(&inner).await] {
+        for found in [
+            server(&inner).await,
+            clock(&inner).await,
+            rights(&inner).await,
+            altered_finding(&inner).await,
+            turn(&inner).await,
+        ] {
             all.extend(found.unwrap_or_else(|fault| vec![Finding::fault(Grade::Unusable, &fault)]));
         }
         all.push(pooled(&inner.settings).await.unwrap_or_else(|fault| Finding::fault(Grade::Look, &fault)));
@@ -160,6 +166,37 @@ async fn server(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
         ));
     }
     Ok(all)
+}
+
+/// Two clocks that lie further apart are said, milliseconds.
+const APART: i64 = 2_000;
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How far this machine's clock is from the database's, which alone says whose turn it is and how long something waits.
+async fn clock(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
+    let before = now();
+    let rows = inner.rows("select (extract(epoch from clock_timestamp()) * 1000)::int8", &[]).await?;
+    let after = now();
+    let theirs = rows.first().map_or(Ok(before), |row| column(row, 0));
+    let theirs: i64 = theirs.map_err(|e| PgFault::Said(e.to_string()))?;
+    // What the question itself took is nobody's fault.
+    let apart = if theirs < before { theirs - before } else { (theirs - after).max(0) };
+    if apart.abs() <= APART {
+        return Ok(Vec::new());
+    }
+    let secs = apart.abs() / 1000;
+    let (en, zh) = if apart > 0 { ("behind", "慢") } else { ("ahead of", "快") };
+    Ok(vec![Finding::new(
+        Grade::Look,
+        format!(
+            "this machine's clock is {secs} s {en} the database's: schedules start by it, and times are shown by it; let NTP set both"
+        ),
+        format!("本机时钟比数据库{zh} {secs} 秒：定时按本机时钟启动，时间按本机时钟显示；请用 NTP 校准两者"),
+    )])
 }
 
 async fn rights(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
@@ -225,12 +262,21 @@ async fn turn(inner: &Inner) -> Result<Vec<Finding>, PgFault> {
 async fn together(inner: &Inner, seq: &str) -> Result<Vec<Finding>, PgFault> {
     let machines = crate::hosts::machines(inner).await?;
     let (count, silent): (Vec<_>, Vec<_>) = machines.into_iter().partition(|host| host.silent_secs <= 0);
-    let names = count.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
+    let mut names = count.iter().map(|host| host.name.clone()).collect::<Vec<_>>();
+    names.sort();
+    let same = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next).map(|(one, _)| one.clone());
     let mut found = vec![Finding::new(
         Grade::Good,
         format!("{seq} facts; written by {}", names.join(", ")),
         format!("{seq} 条记录；由 {} 共同写入", names.join("、")),
     )];
+    if let Some(name) = same {
+        found.push(Finding::new(
+            Grade::Look,
+            format!("two machines are called {name}: people cannot tell them apart, and a login of one counts as that of the other; give each its own `[store] host`"),
+            format!("有两台主机都叫 {name}：无法区分，且一台的用户会被当作另一台的；请为每台写各自的 `[store] host`"),
+        ));
+    }
     found.extend(silent.into_iter().filter(|host| host.runs > 0).map(|host| {
         let (name, secs, runs) = (host.name, host.silent_secs, host.runs);
         Finding::new(

@@ -83,7 +83,7 @@ pub struct PgStore {
     shared: Arc<Shared>,
     pace: Pace,
     pen: Option<Pen>,
-    members: Option<Members>,
+    members: Option<Box<Members>>,
 }
 
 impl PgStore {
@@ -127,8 +127,9 @@ impl PgStore {
         };
         let (jobs, waiting) = sync_channel(WAITING);
         let turn = writer.pen;
-        store.members =
-            turn.host.map(|host| Members::new(Arc::clone(&store.shared.io), (host, name), lease, signs.heard));
+        store.members = turn
+            .host
+            .map(|host| Box::new(Members::new(Arc::clone(&store.shared.io), (host, name), lease, signs.heard)));
         let thread = std::thread::Builder::new().name("skydeck-pg-append".to_owned());
         let thread = thread.spawn(move || writer.run(&waiting));
         let thread = thread.map_err(|e| StoreError::Write(format!("the writer cannot start: {e}")))?;
@@ -303,7 +304,7 @@ impl Embedded for PgStore {
     }
 
     fn hosts(&self) -> Option<&dyn skydeck_store::hosts::Hosts> {
-        self.members.as_ref().map(|members| members as _)
+        self.members.as_deref().map(|members| members as _)
     }
 
     async fn store(&self, batch: Batch) -> Result<Appended, AppendError> {

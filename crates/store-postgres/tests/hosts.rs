@@ -373,14 +373,18 @@ fn the_calls_of_all_machines_are_as_many_as_one_may_make() {
     let (one, two) = (join(&server, &database, "bastion1"), join(&server, &database, "bastion2"));
     let fast = Pace { per_minute: 6e6, burst: 1e5, concurrency: 2, settle: Duration::from_secs(60) };
     // Two in flight, whoever makes them; one that is over makes room on the other machine.
-    let (first, _second) = (now(turn(&one, fast)), now(turn(&two, fast)));
+    let (first, second) = (now(turn(&one, fast)), now(turn(&two, fast)));
     assert!(!wait(&turn(&one, fast)).is_zero() && !wait(&turn(&two, fast)).is_zero());
     drop(first);
     let third = soon(&two, fast);
     assert!(!wait(&turn(&one, fast)).is_zero());
     third.unused();
+    // One that makes fewer at once holds the other one to that, for a while.
+    let single = Pace { concurrency: 1, ..fast };
+    assert!(!wait(&turn(&one, single)).is_zero() && !wait(&turn(&two, fast)).is_zero());
     // A place of which nothing more is heard is free after the server's limit, and no earlier.
-    let brief = Pace { settle: Duration::from_millis(600), ..fast };
+    drop(second);
+    let brief = Pace { settle: Duration::from_millis(600), ..single };
     let since = Instant::now();
     std::mem::forget(soon(&one, brief));
     let _place = soon(&two, brief);
@@ -437,6 +441,28 @@ fn the_pace_of_all_machines_is_that_of_one_and_what_one_is_told_counts_for_all()
     assert_eq!(block(hosts(&two).held_calls(&env())).unwrap().as_deref(), Some("why"));
     block(hosts(&two).let_calls(&env())).unwrap();
     assert!(is_paused() && block(hosts(&one).held_calls(&env())).unwrap().is_none());
+}
+
+#[test]
+fn two_machines_of_one_name_and_a_clock_that_is_off_are_said() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let look = |words: &str| {
+        let found = check(&server.settings(&database, "skydeck_host"), None);
+        assert!(worst(&found) <= Grade::Look, "{found:?}");
+        found.iter().any(|finding| finding.grade == Grade::Look && finding.en.contains(words))
+    };
+    let _one = join(&server, &database, "bastion1");
+    assert!(!look("two machines are called") && !look("clock is"));
+    let _two = join(&server, &database, "bastion1");
+    assert!(look("two machines are called bastion1"));
+    // A database whose clock is ten minutes ahead: its function is found before the system's.
+    let ahead = "create schema ahead; grant usage on schema ahead to skydeck_host; \
+                 create function ahead.clock_timestamp() returns timestamptz language sql as \
+                 'select pg_catalog.clock_timestamp() + interval ''10 minutes'''; \
+                 alter role skydeck_host in database DATABASE set search_path = ahead, pg_catalog";
+    server.sql(&database, &ahead.replace("DATABASE", &database));
+    assert!(look("s behind the database's"));
 }
 
 #[test]

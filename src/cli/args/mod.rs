@@ -21,7 +21,7 @@ pub use self::runs::{
     LedgerArgs, ReopenArgs, ReportArgs, ReportFormat, ResolveArgs, RetryArgs, RevisionArg, RunArgs, RunIdArgs,
     SelectArgs, TakeArgs,
 };
-pub use self::store::{Admin, Login, StoreVerb};
+pub use self::store::{Admin, StoreVerb};
 use crate::domain::language::Language;
 
 /// Terminal operations console for Kingdee K/3Cloud integration plans.

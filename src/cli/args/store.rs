@@ -44,7 +44,7 @@ pub enum StoreVerb {
         name: Option<String>,
         /// A user of a machine: its name in the store, and the number of the user there.
         #[arg(long = "login", value_name = "HOST:UID", requires = "name")]
-        logins: Vec<Login>,
+        logins: Vec<String>,
         /// Who says so.
         #[command(flatten)]
         admin: Admin,
@@ -59,27 +59,6 @@ pub enum StoreVerb {
         /// Directory; not there yet.
         dir: PathBuf,
     },
-}
-
-/// A user of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The machine's name in the store.
-    pub host: String,
-    /// The user's number there.
-    pub uid: u32,
-}
-
-impl std::str::FromStr for Login {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-        let login = parts.and_then(|(host, uid)| Some(Self { host: host.to_owned(), uid: uid.parse().ok()? }));
-        login.ok_or_else(|| {
-            "write HOST:UID, for example bastion1:1004 (请写 主机:用户号，例如 bastion1:1004)".to_owned()
-        })
-    }
 }
 
 /// An administrator of the database.

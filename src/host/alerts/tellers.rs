@@ -105,7 +105,9 @@ mod tests {
 
         async fn told(&self, keys: &[String]) {
             let mut known = self.1.lock().unwrap();
-            keys.iter().for_each(|key| known.get_mut(key).unwrap().1 = true);
+            for key in keys {
+                known.get_mut(key).unwrap().1 = true;
+            }
         }
     }
 

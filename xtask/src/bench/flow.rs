@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::bare::{self, Bare};
+use super::database::Made;
 use super::ours::{self, Ours};
 use super::probe::{self, Times};
 use super::{FlowArgs, Room};
@@ -82,7 +83,7 @@ pub async fn run(out: &Out, args: &FlowArgs) -> Result<Exit, Stop> {
         ));
         let mut pairs = Vec::new();
         for _ in 0..args.repeat.max(1) {
-            pairs.push(pair(&cell, &room.0, &causes, &clock).await?);
+            pairs.push(pair(&cell, &room.0, args, (&causes, &clock)).await?);
         }
         pairs.sort_by(|a, b| a.ratio().total_cmp(&b.ratio()));
         let middle = (pairs.len() - 1) / 2;
@@ -99,11 +100,22 @@ pub async fn run(out: &Out, args: &FlowArgs) -> Result<Exit, Stop> {
     Ok(Exit::Ok)
 }
 
-async fn pair(cell: &Cell, room: &Path, causes: &Arc<CauseTable>, clock: &Arc<dyn Clock>) -> Result<Pair, Stop> {
+async fn pair(
+    cell: &Cell,
+    room: &Path,
+    args: &FlowArgs,
+    (causes, clock): (&Arc<CauseTable>, &Arc<dyn Clock>),
+) -> Result<Pair, Stop> {
     let plans = room.join("plans");
     let plan = write_plan(&plans, cell)?;
     let bare = bare::run(cell, &plan, causes, clock).await?;
-    let ours = ours::run(cell, room, &plans, causes, clock).await?;
+    let made = match &args.store {
+        Some(server) => Some(Made::new(server).await?),
+        None => None,
+    };
+    let database = made.as_ref().map(|made| made.database(args.together)).transpose()?;
+    let ours = ours::run(cell, (room, &plans), database, causes, clock).await?;
+    drop(made);
     std::fs::remove_dir_all(room.join("data"))?;
     Ok(Pair { bare, ours })
 }

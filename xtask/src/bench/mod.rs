@@ -3,6 +3,7 @@
 //! Invariant: works in a directory of its own; a run counts only when the simulator agrees that each bill was audited.
 
 mod bare;
+mod database;
 mod fill;
 mod flow;
 mod ours;
@@ -58,6 +59,13 @@ pub struct FlowArgs {
     /// Times each cell is run; the median ratio counts.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub repeat: usize,
+    /// A PostgreSQL server in the place of a directory, with an administrator's role (`host=/run/postgresql user=postgres`): each cell gets a
+    /// database of its own, which is dropped.
+    #[arg(long, value_name = "SERVER")]
+    pub store: Option<String>,
+    /// With --store: as one of several machines that write.
+    #[arg(long, requires = "store")]
+    pub together: bool,
     /// Where the stores of the cells lie: the disk that is measured.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub dir: PathBuf,

@@ -60,8 +60,8 @@ pub struct Ours {
 /// Runs the cell's plan in a data directory.
 pub async fn run(
     cell: &Cell,
-    room: &Path,
-    plans: &Path,
+    (room, plans): (&Path, &Path),
+    database: Option<boot::Database>,
     causes: &Arc<CauseTable>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Ours, Stop> {
@@ -69,7 +69,7 @@ pub async fn run(
     let erp = Arc::new(Timed { inner: client(&server.url, causes, clock)?, kept: Mutex::default() });
     let data = room.join("data");
     let setup = Setup {
-        database: None,
+        database,
         data: data.clone(),
         envs: vec![(environment(cell, &server.url), erp.clone() as Arc<dyn Erp>)],
         plans: PlanFiles::new(plans.to_path_buf(), Vec::new()),

@@ -257,9 +257,7 @@ fn take_facts(model: &mut Model, facts: &[Fact], effects: &mut Vec<Effect>) {
             _ => {}
         }
         // Whose a run is changes when it begins, is taken over, or is gone on with.
-        if shared.machines.is_some()
-            && matches!(fact.event, Event::RunOpened(_) | Event::RunInterrupted { .. } | Event::RunResumed { .. })
-        {
+        if shared.present.machines.is_some() && matches!(change, Change::Opened(_) | Change::Run { .. }) {
             shared.ask(Query::Machines, Asked::Machines, effects);
         }
         match &fact.event {
@@ -320,7 +318,7 @@ fn take_answer(model: &mut Model, ticket: Ticket, answer: Result<Answer, String>
             shared.drop_lost_columns();
         }
         (Asked::Environments, Ok(Answer::Environments(rows))) => take_environments(shared, rows),
-        (Asked::Machines, Ok(Answer::Machines(machines))) => shared.machines = machines,
+        (Asked::Machines, Ok(Answer::Machines(machines))) => shared.present.machines = machines,
         (Asked::Groups, Ok(Answer::LedgerGroups(groups))) => take_groups(&mut model.desk, groups),
         (Asked::Run, Ok(Answer::Run(row))) => {
             // One that came late is not about the run in view, whose row may be here already.

@@ -138,7 +138,7 @@ fn head(desk: &Desk, pen: &mut Pen<'_>, parts: &Parts) {
     if !shared.setup.label.is_empty() {
         who = format!("{} {} {who}", shared.setup.label, pen.glyphs.dot);
     }
-    if let Some(machines) = &shared.machines {
+    if let Some(machines) = &shared.present.machines {
         let (dot, own) = (pen.glyphs.dot, words::shown(&machines.own));
         let machines = format!("{own} {dot} {}", words::machines(shared.lang, machines.count));
         let whole = format!("{who} {dot} {machines}");

@@ -54,16 +54,12 @@ impl Dispatch {
     /// is open now.
     pub async fn turn(self: &Arc<Self>) -> Option<CallPermit> {
         let mut permit = self.turn_here().await;
-        match self.turn_of_all().await {
-            Ok(place) => {
-                permit.place = place;
-                Some(permit)
-            }
-            Err(()) => {
-                permit.unused();
-                None
-            }
+        if let Ok(place) = self.turn_of_all().await {
+            permit.place = place;
+            return Some(permit);
         }
+        permit.unused();
+        None
     }
 
     async fn turn_here(self: &Arc<Self>) -> CallPermit {

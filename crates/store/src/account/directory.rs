@@ -187,7 +187,9 @@ pub async fn of_database(
             if facts.is_empty() {
                 break;
             }
-            facts.iter().for_each(|fact| told.note(fact));
+            for fact in &facts {
+                told.note(fact);
+            }
         }
         for (_, witness) in &mut told.witnesses {
             witness.at.file = None;

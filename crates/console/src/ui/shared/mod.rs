@@ -10,7 +10,7 @@ use skydeck_core::domain::command::Command;
 use skydeck_core::domain::filter::Filter;
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::live::{EnvPulse, Pulse, RunLive};
-use skydeck_core::domain::query::{EnvRow, LedgerGroup, Machines, PlanRow, Query};
+use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
 use skydeck_core::domain::run::{RunRow, RunState};
 use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::transition::{BillChange, Change};
@@ -62,8 +62,6 @@ pub(crate) struct Shared {
     pub pulse: Pulse,
     pub plans: Fetched<PlanRow>,
     pub envs: Vec<EnvRow>,
-    /// The machines that write to the store, where there may be several.
-    pub machines: Option<Machines>,
     /// Unresolved bills over everything, by cause.
     pub groups: Fetched<LedgerGroup>,
     /// The plan under the cursor.
@@ -101,7 +99,6 @@ impl Shared {
             pulse: Pulse::default(),
             plans: Fetched::default(),
             envs: Vec::new(),
-            machines: None,
             groups: Fetched::default(),
             plan: config.select,
             run: None,
@@ -215,7 +212,7 @@ impl Shared {
 
     /// The machine that has an open run, where that is another one.
     pub fn host_of(&self, run: RunId) -> Option<&str> {
-        let elsewhere = &self.machines.as_ref()?.elsewhere;
+        let elsewhere = &self.present.machines.as_ref()?.elsewhere;
         elsewhere.iter().find(|(other, host)| *other == run && !host.is_empty()).map(|(_, host)| host.as_str())
     }
 

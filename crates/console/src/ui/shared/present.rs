@@ -2,17 +2,20 @@
 
 use skydeck_core::domain::event::Fact;
 use skydeck_core::domain::live::Live;
+use skydeck_core::domain::query::Machines;
 
 /// What is going on, and what is shown of it.
 pub(crate) struct Present {
     live: Live,
     frozen: Option<Box<Live>>,
+    /// The machines that write to the store, where there may be several.
+    pub machines: Option<Machines>,
 }
 
 impl Present {
     /// Nothing is frozen.
     pub fn new(live: Live) -> Self {
-        Self { live, frozen: None }
+        Self { live, frozen: None, machines: None }
     }
 
     /// What is going on.

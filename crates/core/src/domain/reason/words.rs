@@ -273,47 +273,33 @@ sentences! { |label|
     R::Closed { run } =>
         format!("run {run} is closed; a closed run never changes"),
         format!("运行 {run} 已结束，不再改变");
-    R::PaceZero {} =>
-        "a pace of 0 would wait for ever: pause the run instead",
+    R::PaceZero {} => "a pace of 0 would wait for ever: pause the run instead",
         "速率为 0 会永远等待：请改用暂停";
-    R::PaceBeyond { per_minute, concurrency } =>
-        format!("nothing keeps such a pace: at most {per_minute} calls a minute, {concurrency} in flight"),
+    R::PaceBeyond { per_minute, concurrency } => format!("nothing keeps such a pace: at most {per_minute} calls a minute, {concurrency} in flight"),
         format!("没有服务器能达到此速率：每分钟最多 {per_minute} 次，同时最多 {concurrency} 次");
-    R::EngineEnds {} =>
-        "the engine is ending: give the order again after the next start",
+    R::EngineEnds {} => "the engine is ending: give the order again after the next start",
         "引擎正在结束：请在下次启动后再试";
-    R::WritesElsewhere { host } =>
-        format!("{host} writes to this store, and here is only looked: give the order there, or end its engine first (`skydeck serve --end`)"),
+    R::WritesElsewhere { host } => format!("{host} writes to this store, and here is only looked: give the order there, or end its engine first (`skydeck serve --end`)"),
         format!("{host} 正在写入该存储，此处只能查看：请在该主机上执行，或先结束其引擎（`skydeck serve --end`）");
-    R::RunElsewhere { run, host: None } =>
-        format!("run {run} is in another machine's hands, or about to be: look at it, and give the order again"),
+    R::RunElsewhere { run, host: None } => format!("run {run} is in another machine's hands, or about to be: look at it, and give the order again"),
         format!("运行 {run} 在其他主机手中，或即将被接手：请查看后再试");
-    R::RunElsewhere { run, host: Some(host) } =>
-        format!("run {run} is in the hands of {host}: give the order there"),
+    R::RunElsewhere { run, host: Some(host) } => format!("run {run} is in the hands of {host}: give the order there"),
         format!("运行 {run} 由 {host} 执行：请在该主机上操作");
-    R::OrderNotTaken { run, host } =>
-        format!("{host} has run {run} and did not take the order: it was taken back, nothing is done. `skydeck store hosts` says whether {host} is heard of"),
+    R::OrderNotTaken { run, host } => format!("{host} has run {run} and did not take the order: it was taken back, nothing is done. `skydeck store hosts` says whether {host} is heard of"),
         format!("运行 {run} 由 {host} 执行，但它没有接收该指令：指令已撤回，未执行任何操作。可用 `skydeck store hosts` 查看 {host} 是否在线");
-    R::OrderUnanswered { run, host } =>
-        format!("{host} took the order about run {run}, and what became of it is not known yet: look at the run before you give it again"),
+    R::OrderUnanswered { run, host } => format!("{host} took the order about run {run}, and what became of it is not known yet: look at the run before you give it again"),
         format!("{host} 已接收运行 {run} 的指令，结果尚不清楚：请先查看该运行再决定是否重试");
-    R::OlderProgram { host } =>
-        format!("the program on {host} is older and does not know this order: give it there, or upgrade {host}"),
+    R::OlderProgram { host } => format!("the program on {host} is older and does not know this order: give it there, or upgrade {host}"),
         format!("{host} 上的程序较旧，不认识该指令：请在该主机上操作，或升级该主机");
-    R::OnHost { host, why } =>
-        format!("on {host}: {}", en(why, label)),
+    R::OnHost { host, why } => format!("on {host}: {}", en(why, label)),
         format!("{host}：{}", zh(why, label));
-    R::UnknownPerson { who } =>
-        format!("{who} and the other approver are on different machines, and the store does not know who they are: an administrator names both, `skydeck store person NAME --login HOST:UID`"),
+    R::UnknownPerson { who } => format!("{who} and the other approver are on different machines, and the store does not know who they are: an administrator names both, `skydeck store person NAME --login HOST:UID`"),
         format!("{} 与另一批准人在不同主机上，存储中没有登记各是谁：请管理员为两人登记，`skydeck store person 姓名 --login 主机:UID`", who.said(Language::Zh));
-    R::NoHost { host } =>
-        format!("no machine with the number {host} writes to this store now: `skydeck store hosts` lists them"),
+    R::NoHost { host } => format!("no machine with the number {host} writes to this store now: `skydeck store hosts` lists them"),
         format!("目前没有编号为 {host} 的主机写入该存储：`skydeck store hosts` 可列出");
-    R::OwnHost {} =>
-        "this is the machine itself: end its engine in the place of that (`skydeck serve --end`)",
+    R::OwnHost {} => "this is the machine itself: end its engine in the place of that (`skydeck serve --end`)",
         "这就是本机：请改为结束其引擎（`skydeck serve --end`）";
-    R::StartedElsewhere { plan } =>
-        format!("another machine has started what was due of {plan}"),
+    R::StartedElsewhere { plan } => format!("another machine has started what was due of {plan}"),
         format!("{plan} 的本次定时已由其他主机启动");
 
     // What a plan lacks.
