@@ -174,8 +174,20 @@ fn a_second_approval_that_is_asked_shows_on_another_console_with_the_time_left()
     assert_eq!(c.model.wants_tick(), Some(Duration::from_secs(1)));
     c.wait(61_000);
     assert!(text(&c).contains(&words("8:59")), "{}", text(&c));
+    let head = |c: &Console| text(c).lines().next().unwrap_or_default().contains("8:59");
+    assert!(head(&c), "{}", text(&c));
     c.wait(540_000);
     assert!(!text(&c).contains("a second person within"), "{}", text(&c));
+    // Once the second one has approved, nobody is waited for.
+    let mut c = Console::new(World::new(false), Lang::En, (100, 30)).collected();
+    let hash = c.world.collected().hash;
+    let consent = Consent { by: other(), hash: hash.clone(), flags: vec![], reason: None, at: NOW, left: None };
+    let by = skydeck::domain::who::Who::of_person(1001, "qian", None);
+    let approved = Event::RunApproved { run: run_id(9), by, hash, flags: vec![], reason: None, boot: None };
+    let events = [Event::RunConsented { run: run_id(9), consent }, approved];
+    let facts = events.into_iter().enumerate().map(|(i, event)| fact(20_000 + i as u64, NOW, event));
+    c.send(Msg::Facts(facts.collect()));
+    assert!(!text(&c).lines().next().unwrap_or_default().contains("10:00"), "{}", text(&c));
 }
 
 #[test]

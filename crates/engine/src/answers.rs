@@ -50,6 +50,10 @@ async fn beside_store(shared: &Arc<Shared>, query: &Query) -> Result<Option<Answ
         return Ok(Some(Answer::LogFaults(shared.actions.faults())));
     }
     if *query == Query::Environments {
+        if shared.store.hosts().is_some() {
+            // Other machines note on which server records are, too.
+            shared.remember_servers().await?;
+        }
         let mut rows = Vec::with_capacity(shared.envs.len());
         for d in &shared.envs {
             let twin = || d.twin().map(|other| Reason::SameServer { env: d.env.id.clone(), other });

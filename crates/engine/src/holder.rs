@@ -35,7 +35,7 @@ impl Inner {
                 }
             });
         });
-        let note = format!("{name} ({host})");
+        let note = format!("{name}#{host}");
         Ok(CommandOutcome { note, reason: Some(reason), on_commit: Some(on_commit), ..CommandOutcome::default() })
     }
 }

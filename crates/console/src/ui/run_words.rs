@@ -53,8 +53,11 @@ pub(crate) fn range(lang: Lang, head: &RunHead) -> String {
     shown(&said.unwrap_or_default())
 }
 
-/// The first of two approvals, while it stands for the set that is shown.
+/// The first of two approvals, while it stands for the set that is shown and the second one is waited for.
 pub(crate) fn consent(row: &RunRow, now: Ts) -> Option<&Consent> {
+    if row.state != RunState::AwaitingApproval {
+        return None;
+    }
     let hash = &row.collected.as_ref()?.hash;
     row.consent.as_ref().filter(|c| c.hash == *hash && c.stands_at(now))
 }
