@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use skydeck::domain::access::Role;
 use skydeck::domain::bill::{Found, Slot};
 use skydeck::domain::command::{Order, Receipt};
 use skydeck::domain::event::{ActionEntry, Event, Fact};
@@ -53,11 +54,17 @@ pub struct FlakyStore {
 }
 
 /// One of several machines, of which the others do nothing.
-pub struct Together(watch::Sender<Seq>);
+pub struct Together {
+    far: watch::Sender<Seq>,
+    /// Orders that others gave.
+    pub orders: Mutex<VecDeque<FromAfar>>,
+    /// What they were told.
+    pub answers: Mutex<Vec<Receipt>>,
+}
 
 impl Default for Together {
     fn default() -> Self {
-        Self(watch::channel(Seq(0)).0)
+        Self { far: watch::channel(Seq(0)).0, orders: Mutex::default(), answers: Mutex::default() }
     }
 }
 
@@ -79,7 +86,7 @@ impl Hosts for Together {
     }
 
     fn follow(&self) -> watch::Receiver<Seq> {
-        self.0.subscribe()
+        self.far.subscribe()
     }
 
     async fn elsewhere(&self) -> Result<Vec<(RunId, String)>, StoreError> {
@@ -94,15 +101,21 @@ impl Hosts for Together {
         Ok(None)
     }
 
-    async fn forward(&self, _: RunId, _: &Order) -> Result<Forwarded, StoreError> {
+    async fn forward(&self, _: RunId, _: &Order, _: Role) -> Result<Forwarded, StoreError> {
         Ok(Forwarded::Nobody)
     }
 
     async fn orders(&self) -> Result<Vec<FromAfar>, StoreError> {
-        std::future::pending().await
+        loop {
+            if let Some(order) = self.orders.lock().unwrap().pop_front() {
+                return Ok(vec![order]);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
-    async fn answer(&self, _: CommandId, _: &Receipt) -> Result<(), StoreError> {
+    async fn answer(&self, _: CommandId, receipt: &Receipt) -> Result<(), StoreError> {
+        self.answers.lock().unwrap().push(receipt.clone());
         Ok(())
     }
 

@@ -23,6 +23,7 @@ use skydeck_store::actions::{Deed, IDS, Phase};
 use super::Inner;
 use super::command_outcome::{About, CommandOutcome, concerned};
 use super::control::Shared;
+use super::forwarded::Given;
 
 /// The FIDs of the first rows.
 pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {
@@ -31,12 +32,12 @@ pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {
 
 impl Inner {
     /// Refuses who may not give this order.
-    pub(super) async fn allowed(&self, order: &Order) -> Result<(), Refusal> {
+    pub(super) async fn allowed(&self, order: &Order, from: Given) -> Result<(), Refusal> {
         let production = self
             .env_of(&order.command)
             .await
             .is_some_and(|env| self.shared.env(Some(&env)).is_some_and(|dispatch| dispatch.env.production));
-        self.has_role(order, command::needed(&order.command, production))
+        self.has_role(order, from, command::needed(&order.command, production))
     }
 
     /// The environment an order concerns, where it names one or a run.
@@ -67,14 +68,18 @@ impl Inner {
 
     /// Refuses who may not give such an order anywhere, and what is beyond every bound: nothing was read for it yet, and the
     /// line it leaves is a short one.
-    pub(super) fn acceptable(&self, order: &Order) -> Result<(), Refusal> {
+    pub(super) fn acceptable(&self, order: &Order, from: Given) -> Result<(), Refusal> {
         let needed = command::needed(&order.command, false);
-        self.has_role(order, needed)?;
+        self.has_role(order, from, needed)?;
         command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)
     }
 
-    fn has_role(&self, order: &Order, needed: Role) -> Result<(), Refusal> {
-        match self.shared.access.role(order.by.uid) {
+    fn has_role(&self, order: &Order, from: Given, needed: Role) -> Result<(), Refusal> {
+        let role = match from {
+            Given::Here => self.shared.access.role(order.by.uid),
+            Given::Elsewhere(role) => Some(role),
+        };
+        match role {
             Some(role) if role >= needed => Ok(()),
             role => Err(Refusal::Denied(Reason::NotAllowed {
                 verb: order.command.verb().to_owned(),

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use skydeck_core::domain::access::Role;
 use skydeck_core::domain::command::{Command, Order, Receipt, Refusal};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::RunId;
@@ -24,8 +25,8 @@ use super::plans::Silent;
 pub(super) enum Given {
     /// On this machine.
     Here,
-    /// On another one, which says that its user may.
-    Elsewhere,
+    /// On another one, where its sender has this role.
+    Elsewhere(Role),
 }
 
 /// Until a store that did not answer is asked for orders again.
@@ -92,8 +93,8 @@ impl Inner {
     }
 
     /// The same for an order that another machine's user may give, as that machine says.
-    pub(super) async fn order_from_afar(self: &Arc<Self>, order: Order) -> Receipt {
-        self.order_here(order, Given::Elsewhere).await
+    pub(super) async fn order_from_afar(self: &Arc<Self>, order: Order, role: Role) -> Receipt {
+        self.order_here(order, Given::Elsewhere(role)).await
     }
 
     /// One at a time, so that two cannot pass the same check.
@@ -102,7 +103,7 @@ impl Inner {
             return receipt;
         }
         // For somebody who may not give it nothing is read.
-        let may = from == Given::Elsewhere || self.acceptable(&order).is_ok();
+        let may = self.acceptable(&order, from).is_ok();
         let fresh = if may { self.refresh_for(&order).await } else { Ok(Silent::default()) };
         let _one = self.one_order.lock().await;
         if let Some(receipt) = super::lock(&self.receipts).get(order.id) {
@@ -139,9 +140,11 @@ impl Inner {
         let (Some(hosts), Some(run)) = (self.shared.store.hosts(), run_of(&order.command)) else { return Ok(None) };
         let has = hosts.elsewhere().await?.into_iter().find(|(other, host)| *other == run && !host.is_empty());
         let Some((_, host)) = has else { return Ok(None) };
-        self.acceptable(order)?;
-        self.allowed(order).await?;
+        self.acceptable(order, Given::Here)?;
+        self.allowed(order, Given::Here).await?;
         self.log_allows(&order.command)?;
+        // The one that has the run asks it again, by what the environment is there.
+        let role = self.shared.access.role(order.by.uid).unwrap_or(Role::Viewer);
         let row = self.shared.open_run(run).await?;
         let about = About { env: Some(row.head.env.clone()), rev: Some(row.head.rev.to_string()), ..About::default() };
         let plan = Some(row.head.plan.clone());
@@ -160,7 +163,7 @@ impl Inner {
             why: None,
         };
         self.shared.ledger.append(vec![Event::ActionTaken(Box::new(entry))]).await?;
-        let (said, receipt) = match hosts.forward(run, order).await? {
+        let (said, receipt) = match hosts.forward(run, order, role).await? {
             Forwarded::Nobody => return Ok(None),
             Forwarded::Answered { host, receipt: Receipt::Refused(refusal) } => {
                 let refusal = there(&host, refusal);
@@ -194,8 +197,8 @@ pub(super) async fn obey(shared: Arc<Shared>, owner: Weak<Inner>) {
         };
         for FromAfar { id, order } in orders {
             let Some(inner) = owner.upgrade() else { return };
-            let receipt = if let Some(order) = order {
-                inner.order_from_afar(order).await
+            let receipt = if let Some((order, role)) = order {
+                inner.order_from_afar(order, role).await
             } else {
                 let host = hosts.name().to_owned();
                 Receipt::Refused(Refusal::WrongState(Reason::OlderProgram { host }))

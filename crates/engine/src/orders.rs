@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::api::Notice;
-use skydeck_core::domain::command::{self, Command, Order, Receipt, Refusal, Selection, StartParams};
+use skydeck_core::domain::command::{Command, Order, Receipt, Refusal, Selection, StartParams};
 use skydeck_core::domain::event::{ActionEntry, Event};
 use skydeck_core::domain::ids::{EnvId, FormId, PlanId, RunId};
 use skydeck_core::domain::listed;
@@ -106,17 +106,12 @@ impl Inner {
         if let Some(error) = self.shared.ledger.failed() {
             return Err(error.into());
         }
-        match from {
-            Given::Here => self.acceptable(order)?,
-            Given::Elsewhere => command::check_bounds(&order.command).map_err(Refusal::NotConfirmed)?,
-        }
+        self.acceptable(order, from)?;
         if self.shared.store.hosts().is_some() {
             // Other machines note that, too.
             self.shared.remember_servers().await?;
         }
-        if from == Given::Here {
-            self.allowed(order).await?;
-        }
+        self.allowed(order, from).await?;
         self.log_allows(&order.command)?;
         let (silent, by) = (fresh?, &order.by);
         match &order.command {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
+use skydeck_core::domain::access::Role;
 use skydeck_core::domain::command::{Order, Receipt};
 use skydeck_core::domain::ids::{CommandId, EnvId, PlanId, RunId, Seq};
 use skydeck_core::domain::run::DueTime;
@@ -262,10 +263,10 @@ impl Hosts for Members {
         rows.first().map(|row| column::<i32>(row, 0).map(i32::cast_unsigned)).transpose()
     }
 
-    async fn forward(&self, run: RunId, order: &Order) -> Result<Forwarded, StoreError> {
+    async fn forward(&self, run: RunId, order: &Order, role: Role) -> Result<Forwarded, StoreError> {
         let id = order.id.to_string();
-        let body =
-            serde_json::to_vec(order).map_err(|e| StoreError::Write(format!("an order cannot be written: {e}")))?;
+        let body = serde_json::to_vec(&(order, role))
+            .map_err(|e| StoreError::Write(format!("an order cannot be written: {e}")))?;
         let sql = "select skydeck.forward_v1($1, $2, $3, $4)";
         let values: Vec<Value> =
             vec![Box::new(self.host), Box::new(id.clone()), Box::new(run.to_string()), Box::new(body)];
@@ -293,8 +294,8 @@ impl Hosts for Members {
         let order = |row: &tokio_postgres::Row| {
             let (id, sender, body) = (column::<String>(row, 0)?, column::<String>(row, 1)?, column::<Vec<u8>>(row, 2)?);
             let id = id.parse().map(CommandId).map_err(|_| StoreError::Damaged(format!("`{id}` is no order's id")))?;
-            let mut order: Option<Order> = serde_json::from_slice(&body).ok();
-            if let Some(order) = &mut order {
+            let mut order: Option<(Order, Role)> = serde_json::from_slice(&body).ok();
+            if let Some((order, _)) = &mut order {
                 // Which machine it comes from is said by the database.
                 order.by.host = Some(said(&sender));
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kit::Server;
+use skydeck_core::domain::access::Role;
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::{Command, Order, Receipt};
 use skydeck_core::domain::event::Event;
@@ -291,7 +292,7 @@ fn an_order_is_taken_by_the_machine_that_has_the_run_once_or_it_is_taken_back() 
     block(one.append(begun(1, "p", &[1]).into())).unwrap();
     let _far = hosts(&one).follow();
     // Nobody has this one.
-    assert_eq!(block(hosts(&two).forward(run_id(9), &order(9))).unwrap(), Forwarded::Nobody);
+    assert_eq!(block(hosts(&two).forward(run_id(9), &order(9), Role::Operator)).unwrap(), Forwarded::Nobody);
     // It is taken by the one that has it, which is told where it comes from, whatever stands in it.
     let holder = {
         let one = Arc::clone(&one);
@@ -304,17 +305,21 @@ fn an_order_is_taken_by_the_machine_that_has_the_run_once_or_it_is_taken_back() 
     };
     let mut given = order(1);
     given.by.host = Some("elsewhere".into());
-    let said = block(hosts(&two).forward(run_id(1), &given)).unwrap();
+    let said = block(hosts(&two).forward(run_id(1), &given, Role::Operator)).unwrap();
     let taken = holder.join().unwrap();
     assert_eq!((taken.len(), taken[0].id), (1, given.id));
-    assert_eq!(taken[0].order.as_ref().unwrap().by.host.as_deref(), Some("bastion2"));
+    assert_eq!(taken[0].order.as_ref().unwrap().0.by.host.as_deref(), Some("bastion2"));
+    assert_eq!(taken[0].order.as_ref().unwrap().1, Role::Operator);
     let Forwarded::Answered { host, receipt: Receipt::Accepted { bills: 7, .. } } = &said else { panic!("{said:?}") };
     assert_eq!(host, "bastion1");
     // The same one again is the same one.
-    assert_eq!(block(hosts(&two).forward(run_id(1), &given)).unwrap(), said);
+    assert_eq!(block(hosts(&two).forward(run_id(1), &given, Role::Operator)).unwrap(), said);
     // One that nobody takes is taken back, and never taken afterwards.
     let late = order(1);
-    assert_eq!(block(hosts(&two).forward(run_id(1), &late)).unwrap(), Forwarded::NotTaken { host: "bastion1".into() });
+    assert_eq!(
+        block(hosts(&two).forward(run_id(1), &late, Role::Operator)).unwrap(),
+        Forwarded::NotTaken { host: "bastion1".into() }
+    );
     let waits = "select count(*) from skydeck.take_orders_v1((select no from skydeck.host where name = 'bastion1'))";
     assert_eq!(server.asks(&database, "admin", waits).unwrap(), ["0"]);
     // One that is on its way while it is taken back is not given any more.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use skydeck_core::domain::access::Role;
 use skydeck_core::domain::command::{Order, Receipt};
 use skydeck_core::domain::ids::{CommandId, EnvId, PlanId, RunId, Seq};
 use skydeck_core::domain::run::DueTime;
@@ -59,8 +60,8 @@ pub enum Forwarded {
 pub struct FromAfar {
     /// Its id.
     pub id: CommandId,
-    /// The order; none where this program cannot read it.
-    pub order: Option<Order>,
+    /// The order, with the role that its sender has on his machine; none where this program cannot read it.
+    pub order: Option<(Order, Role)>,
 }
 
 /// How fast a machine may call, as far as it knows by itself.
@@ -112,8 +113,8 @@ pub trait Hosts: Send + Sync {
     /// The person behind a user of this machine, where an administrator named one.
     async fn person(&self, uid: u32) -> Result<Option<u32>, StoreError>;
 
-    /// Gives an order to the machine that has a run, and waits for what it says.
-    async fn forward(&self, run: RunId, order: &Order) -> Result<Forwarded, StoreError>;
+    /// Gives an order to the machine that has a run, with the role that its sender has here, and waits for what it says.
+    async fn forward(&self, run: RunId, order: &Order, role: Role) -> Result<Forwarded, StoreError>;
 
     /// Waits for orders about runs that this machine has, and takes them: no other one does, and no earlier machine of this name did.
     async fn orders(&self) -> Result<Vec<FromAfar>, StoreError>;

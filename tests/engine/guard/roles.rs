@@ -14,9 +14,11 @@ use skydeck::domain::ids::{CommandId, EnvId, PlanId, RunId, Seq};
 use skydeck::domain::query::{PageRequest, Query};
 use skydeck::domain::reason::Reason;
 use skydeck::domain::run::Revision;
+use skydeck::domain::who::Who;
 use skydeck::link::frame::Reply;
 use skydeck::store::Store as _;
 use skydeck::store::actions::Line;
+use skydeck::store::hosts::FromAfar;
 
 #[tokio::test(start_paused = true)]
 async fn a_role_is_asked_for_each_order_and_a_refusal_leaves_its_line() {
@@ -249,4 +251,44 @@ async fn an_order_that_comes_again_after_a_restart_opens_nothing_twice() {
     assert_eq!(bench.engine.as_ref().unwrap().submit(order).await, first);
     let runs = bench.store.runs(None, &skydeck::domain::query::PageRequest::first(10)).unwrap().rows;
     assert_eq!(runs.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_of_another_machine_is_asked_for_by_what_the_environment_is_here() {
+    let mut bench = production(3).await;
+    bench.crash().await;
+    bench.env.second_person = false;
+    bench.store.together.set(store::Together::default()).ok();
+    bench.try_start().await.unwrap();
+    let Receipt::Accepted { run: Some(run), .. } = bench.order_of(1, None, start()).await else { panic!("taken") };
+    bench.awaiting(run).await;
+    assert!(matches!(bench.order_of(1, None, unlock()).await, Receipt::Accepted { .. }));
+    let approve = bench.approval(run);
+    let mut said = Vec::new();
+    // Where that is no production, or none at all, an operator may.
+    for role in [Role::Viewer, Role::Operator, Role::Approver] {
+        let by = Who { host: Some("bastion2".into()), ..who("wang") };
+        let id = CommandId(ulid::Ulid::generate());
+        let order = Order { id, by, session: None, headless: false, command: approve.clone() };
+        let together = bench.store.together.get().unwrap();
+        together.orders.lock().unwrap().push_back(FromAfar { id, order: Some((order, role)) });
+        while together.answers.lock().unwrap().len() <= said.len() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        said.push(together.answers.lock().unwrap().last().unwrap().clone());
+    }
+    for (receipt, role) in said.iter().zip([Role::Viewer, Role::Operator]) {
+        let Receipt::Refused(Refusal::Denied(Reason::NotAllowed { role: is, .. })) = receipt else {
+            panic!("{said:?}")
+        };
+        assert_eq!(*is, role);
+    }
+    assert!(matches!(said[2], Receipt::Accepted { .. }), "{said:?}");
+    assert_eq!(bench.closed(run).await.tally.audited, 3);
+    // One that nobody here can read is answered too.
+    let together = bench.store.together.get().unwrap();
+    together.orders.lock().unwrap().push_back(FromAfar { id: CommandId(ulid::Ulid::generate()), order: None });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let last = together.answers.lock().unwrap().last().unwrap().clone();
+    assert!(matches!(last, Receipt::Refused(Refusal::WrongState(Reason::OlderProgram { .. }))), "{last:?}");
 }
