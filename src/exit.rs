@@ -162,6 +162,13 @@ impl Stop {
         Self::both(exit, format!("{en}: {why}"), format!("{zh}：{}", system_words::chinese(why)))
     }
 
+    /// With what to do, in the languages it is said in.
+    #[must_use]
+    pub fn advising(self, en: &str, zh: &str) -> Self {
+        let zh = self.zh.map(|said| format!("{said}；{zh}"));
+        Self { message: format!("{}; {en}", self.message), zh, ..self }
+    }
+
     /// The engine answered another question than was asked.
     pub fn odd_answer() -> Self {
         let en = "the engine gave an answer to another question; restart skydeck";

@@ -48,7 +48,7 @@ pub use log::Logging;
 pub use offline::Offline;
 pub use opening::told;
 pub use plan_files::{PlanFiles, plan_id, read_plan};
-pub use stops::{secret_stop, store_stop};
+pub use stops::{has_random_numbers, secret_stop, store_stop};
 pub use who::who;
 
 /// Plans shipped inside the program, for the demo and as examples: (name, JSON).
@@ -195,9 +195,14 @@ pub fn config(paths: &Paths, named: bool, lang: Language) -> Result<Config, Stop
 /// That a file cannot be read.
 fn unreadable(file: &Path, unread: &Unread, lang: Language) -> String {
     let (en, zh) = unread.words();
+    // Owner and mode may permit it all the same.
+    let denied = matches!(unread, Unread::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
+    let hint = |words: &'static str| if denied { words } else { "" };
     match lang {
-        Language::En => format!("{}: {en}", file.display()),
-        Language::Zh => format!("{}：{zh}", file.display()),
+        Language::En => {
+            format!("{}: {en}{}", file.display(), hint("; `skydeck self check` tells what denies it"))
+        }
+        Language::Zh => format!("{}：{zh}{}", file.display(), hint("；原因见 `skydeck self check`")),
     }
 }
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
+use super::store_stop;
 use crate::domain::language::Language;
 use crate::exit::{Exit, Stop};
 use crate::link::remote::Starter;
@@ -78,6 +79,8 @@ pub struct Fatal {
 pub struct Detached {
     data: PathBuf,
     options: Vec<std::ffi::OsString>,
+    /// In which the person at the console reads.
+    lang: Language,
     starts: Mutex<VecDeque<Instant>>,
     /// Told when the very first start fails; later failures are the console's to show.
     fatal: watch::Sender<Option<Fatal>>,
@@ -100,6 +103,7 @@ impl Detached {
         Self {
             data: data.to_path_buf(),
             options,
+            lang,
             starts: Mutex::default(),
             fatal: watch::Sender::new(None),
             progress: watch::Sender::new(String::new()),
@@ -112,24 +116,29 @@ impl Detached {
     }
 
     /// Whether this is the first start; an error when there were too many.
-    fn count(&self) -> Result<bool, String> {
+    fn count(&self) -> Result<bool, Stop> {
         let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
         while starts.front().is_some_and(|at| at.elapsed() > WITHIN) {
             starts.pop_front();
         }
         if starts.len() >= STARTS {
-            return Err(format!(
-                "the engine was started {STARTS} times within a minute and ended each time; {} says why",
-                self.data.join(LOG).display()
+            let log = self.data.join(LOG);
+            let log = log.display();
+            return Err(Stop::both(
+                Exit::Refused,
+                format!("the engine was started {STARTS} times within a minute and ended each time; {log} says why"),
+                format!("引擎在一分钟内启动了 {STARTS} 次，每次都随即结束；原因见 {log}"),
             ));
         }
         starts.push_back(Instant::now());
         Ok(starts.len() == 1)
     }
 
-    async fn spawn(&self) -> Result<Word, String> {
+    async fn spawn(&self) -> Result<Word, Stop> {
         let log = log_file(&self.data)?;
-        let program = std::env::current_exe().map_err(|e| format!("where this program is cannot be told: {e}"))?;
+        let failed = |en: &str, zh: &str, e: &std::io::Error| Stop::system(Exit::Refused, en, zh, e);
+        let program = std::env::current_exe()
+            .map_err(|e| failed("where this program is cannot be told", "无法确定本程序所在的位置", &e))?;
         let mut child = tokio::process::Command::new(program)
             .args(["serve", "--detached"])
             .args(&self.options)
@@ -137,7 +146,7 @@ impl Detached {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .map_err(|e| format!("the engine's process cannot be started: {e}"))?;
+            .map_err(|e| failed("the engine's process cannot be started", "无法启动引擎进程", &e))?;
         let mut last = None;
         if let Some(stdout) = child.stdout.take() {
             let mut lines = BufReader::new(stdout).lines();
@@ -153,10 +162,16 @@ impl Detached {
             }
         }
         // Reaped by the runtime when it ends after we have let go of it.
-        let doing = last.map(|text| format!(" (it was {text})")).unwrap_or_default();
-        Err(format!(
-            "the engine's process ended while it was starting{doing}; {} says why",
-            self.data.join(LOG).display()
+        let (log, last) = (self.data.join(LOG), last.unwrap_or_default());
+        let log = log.display();
+        let frame = |before: &str, after: &str| match last.as_str() {
+            "" => String::new(),
+            last => format!("{before}{last}{after}"),
+        };
+        Err(Stop::both(
+            Exit::Refused,
+            format!("the engine's process ended while it was starting{}; {log} says why", frame(" (it was ", ")")),
+            format!("引擎进程在启动过程中结束{}；原因见 {log}", frame("（当时：", "）")),
         ))
     }
 }
@@ -164,11 +179,12 @@ impl Detached {
 #[async_trait]
 impl Starter for Detached {
     async fn start(&self) -> Result<(), String> {
-        let first = self.count()?;
+        let spoken = |stop: Stop| stop.spoken(self.lang);
+        let first = self.count().map_err(|stop| spoken(stop).message)?;
         let why = match self.spawn().await {
             Ok(Word::Stopped(code, message)) => Fatal { code, message },
             Ok(_) => return Ok(()),
-            Err(message) => Fatal { code: crate::exit::Exit::Refused.code(), message },
+            Err(stop) => Fatal { code: stop.exit.code(), message: spoken(stop).message },
         };
         if first {
             self.fatal.send_replace(Some(why.clone()));
@@ -186,8 +202,9 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// The log, private, begun anew when it has grown long. The directory is checked first, and no link is followed.
-fn log_file(data: &Path) -> Result<std::fs::File, String> {
-    Place::new(data).prepare().map_err(|e| e.to_string())?;
+fn log_file(data: &Path) -> Result<std::fs::File, Stop> {
+    let place = Place::new(data);
+    place.prepare().map_err(store_stop)?;
     let path = data.join(LOG);
     let opened = file::ours(std::fs::OpenOptions::new().create(true).append(true), &path).and_then(|log| {
         if log.metadata()?.len() > LOG_MAX {
@@ -195,7 +212,7 @@ fn log_file(data: &Path) -> Result<std::fs::File, String> {
         }
         Ok(log)
     });
-    opened.map_err(|e| format!("{}: {e}", path.display()))
+    opened.map_err(|e| store_stop(place.refused(LOG, &e)))
 }
 
 /// The process that holds a data directory, by its lock file; `None` where nobody holds it.
@@ -235,12 +252,35 @@ mod tests {
         std::fs::remove_file(data.join(LOG)).unwrap();
         std::fs::write(&precious, vec![b'x'; 2 << 20]).unwrap();
         std::os::unix::fs::symlink(&precious, data.join(LOG)).unwrap();
-        let why = log_file(&data).unwrap_err();
+        let why = log_file(&data).unwrap_err().message;
         assert!(why.contains("link"), "{why}");
         assert_eq!(precious.metadata().unwrap().len(), 2 << 20, "long as it is, it was not emptied");
         std::fs::remove_file(data.join(LOG)).unwrap();
         std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let why = log_file(&data).unwrap_err();
+        let why = log_file(&data).unwrap_err().message;
         assert!(why.contains("others may use it") && !data.join(LOG).exists(), "{why}");
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_cannot_be_started_says_why_and_what_to_do_in_the_language_of_the_console() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let words = [
+            (Language::En, "Not a directory (os error 20): name a directory that can be written (`--data DIR`"),
+            (Language::Zh, "不是目录（系统错误 20）：请指定可写的目录（`--data 目录`"),
+        ];
+        for (lang, words) in words {
+            let starter = Detached::new(None, &file.join("data"), &Raise::Plain, lang);
+            let said = starter.start().await.unwrap_err();
+            assert!(said.contains(words), "{said}");
+            // With the code that a verb ends with there.
+            let fatal = starter.fatal().borrow().clone().unwrap();
+            assert_eq!((fatal.code, fatal.message), (Exit::Usage.code(), said));
+            starter.start().await.unwrap_err();
+            starter.start().await.unwrap_err();
+            let said = starter.start().await.unwrap_err();
+            assert!(said.contains(lang.t("ended each time", "每次都随即结束")), "{said}");
+        }
     }
 }

@@ -63,14 +63,10 @@ impl DemoDir {
         let interrupted = std::fs::read_to_string(&ours).is_ok_and(|state| state.trim() == "running");
         let ended = occupied && !interrupted && named.is_none();
         if occupied && (fresh || ended) {
-            std::fs::remove_dir_all(&dir).map_err(|e| {
-                Stop::usage(format!("{}{}{e}", dir.display(), out.t(": cannot be emptied: ", "：无法清空：")))
-            })?;
+            std::fs::remove_dir_all(&dir).map_err(|e| denied(&dir, "cannot be emptied", "无法清空", &e))?;
         }
         let place = Self { dir, interrupted: interrupted && !fresh };
-        std::fs::create_dir_all(place.plans()).map_err(|e| {
-            Stop::usage(format!("{}{}{e}", place.dir.display(), out.t(": cannot be made: ", "：无法创建：")))
-        })?;
+        std::fs::create_dir_all(place.plans()).map_err(|e| denied(&place.dir, "cannot be made", "无法创建", &e))?;
         for (name, text) in SHIPPED {
             place.give(name, text)?;
         }
@@ -90,7 +86,7 @@ impl DemoDir {
             return Ok(());
         }
         let written = file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&file, text));
-        written.map_err(|e| Stop::system(Exit::Usage, file.display(), file.display(), &e))
+        written.map_err(|e| denied(&file, "cannot be written", "无法写入", &e))
     }
 
     /// The engine's data directory.
@@ -125,20 +121,23 @@ impl DemoDir {
     }
 
     fn mark(&self, state: &str) -> Result<(), Stop> {
-        std::fs::write(self.dir.join(MARKER), format!("{state}\n")).map_err(|e| {
-            Stop::system(
-                Exit::Usage,
-                format!("{}: cannot be written", self.dir.display()),
-                format!("{}：无法写入", self.dir.display()),
-                &e,
-            )
-        })
+        std::fs::write(self.dir.join(MARKER), format!("{state}\n"))
+            .map_err(|e| denied(&self.dir, "cannot be written", "无法写入", &e))
     }
 
     /// Says that the demo ended in order.
     pub fn ended(&self, open_runs: usize) -> Result<(), Stop> {
         self.mark(if open_runs == 0 { "ended" } else { "running" })
     }
+}
+
+/// What the host does not let a demo do in its directory, with the way out.
+fn denied(at: &Path, en: &str, zh: &str, e: &std::io::Error) -> Stop {
+    let at = at.display();
+    Stop::system(Exit::Usage, format!("{at}: {en}"), format!("{at}：{zh}"), e).advising(
+        "name another directory: `--data DIR`, or XDG_STATE_HOME (`skydeck self check` tells what this host lacks)",
+        "请指定其他目录：`--data 目录`，或 XDG_STATE_HOME（本机缺少什么，见 `skydeck self check`）",
+    )
 }
 
 /// The plan a demo is about, by its name.

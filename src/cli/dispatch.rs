@@ -104,6 +104,7 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
+    boot::has_random_numbers().map_err(|stop| stop.spoken(lang))?;
     let mut context = Context { global, paths, config, causes, clock, known: Arc::default(), snapshot: None };
     let nowhere = look_for_data(&context, cli.verb.as_ref())?;
     if let Some(empty) = &nowhere {

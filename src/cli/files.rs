@@ -72,11 +72,9 @@ pub(super) async fn report(booted: &Booted, out: &Out, args: &ReportArgs) -> Res
     if kept.parent().is_some_and(Path::is_dir)
         && let Err(error) = Kept::keep(&kept, &wanted.name(), written.seen)
     {
-        let (en, zh) = (
-            format!("the next report will not say what changed since this one: {error}"),
-            format!("下一份报告将不能说明与本次相比的变化：{error}"),
-        );
-        out.note(out.t(&en, &zh));
+        let en = "the next report will not say what changed since this one";
+        let lost = Stop::system(Exit::Output, en, "下一份报告将不能说明与本次相比的变化", &error);
+        out.note(&lost.spoken(out.lang).message);
     }
     if out.json {
         let path = written.path.display().to_string();

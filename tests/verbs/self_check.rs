@@ -1,11 +1,12 @@
 //! `self check` on hosts that each lack one thing, made of variables, limits and directories.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::place::PROGRAM;
+use crate::place::{PROGRAM, Place};
 
 /// A host with everything, as far as variables can make one.
 struct Host {
@@ -75,7 +76,8 @@ fn each_thing_that_is_missing_is_named_with_what_to_do() {
     let host = Host::new();
     std::fs::write(host.home.path().join("file"), "").unwrap();
     let deep = format!("{}/{}", host.path("deep"), "x".repeat(120));
-    let vars: [Lack<'_>; 8] = [
+    let vars: [Lack<'_>; 9] = [
+        ("clock", "note", vec![("TZ", "CST-8".into())], "CST-8"),
         ("locale", "note", vec![("LANG", "C".into())], "LANG=C"),
         ("locale", "note", vec![("LC_ALL", "zh_CN.GBK".into())], "GBK"),
         ("certificates", "note", vec![("SSL_CERT_DIR", host.path("nothing"))], "nothing"),
@@ -263,6 +265,82 @@ fn a_home_that_is_read_only_is_said_with_the_way_out() {
     assert_eq!((state(&said, "data").0, code), ("fault", Some(2)), "{said}");
     let next = said["checks"].as_array().unwrap().iter().find(|c| c["name"] == "data").unwrap()["next"].to_string();
     assert!(next.contains("XDG_STATE_HOME"), "{next}");
+}
+
+#[test]
+fn an_engine_that_runs_another_program_than_this_one_is_named() {
+    let (place, dir) = (Place::new(1), tempfile::tempdir().unwrap());
+    let other = dir.path().join("skydeck");
+    std::fs::copy(PROGRAM, &other).unwrap();
+    let serve = |program: &Path| {
+        let mut engine = Command::new(program)
+            .args(["serve", "--detached"])
+            .args(place.options())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(engine.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.is_ok_and(|line| line == "ready")), "it serves");
+        engine
+    };
+    let check =
+        || read(&Command::new(PROGRAM).args(["self", "check", "--json"]).args(place.options()).output().unwrap()).0;
+    for (program, wanted) in [(Path::new(PROGRAM), "ok"), (&other, "note")] {
+        let mut engine = serve(program);
+        let said = check();
+        let (state, found) = state(&said, "engine");
+        assert_eq!(state, wanted, "{said}");
+        assert_eq!(found.contains(other.to_str().unwrap()), wanted == "note", "{said}");
+        assert_eq!(next(&said, "engine").contains("serve --end"), wanted == "note", "{said}");
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_demo_that_may_write_nowhere_says_why_and_where_to_go_in_both_languages() {
+    let host = Host::new();
+    std::fs::write(host.home.path().join("file"), "").unwrap();
+    for (lang, words) in [
+        ("zh", "不是目录（系统错误 20）；请指定其他目录：`--data 目录`，或 XDG_STATE_HOME"),
+        ("en", "Not a directory (os error 20); name another directory: `--data DIR`, or XDG_STATE_HOME"),
+    ] {
+        let mut demo = host.command(PROGRAM, &["demo", "--headless", "--bills", "12", "--lang", lang]);
+        let out = demo.env("XDG_STATE_HOME", host.path("file")).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && said.contains(words), "{said}");
+        assert!(said.contains("`skydeck self check`"), "{said}");
+    }
+}
+
+#[test]
+fn a_host_without_random_numbers_is_told_instead_of_ending_in_the_middle() {
+    let host = Host::new();
+    let filter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/old_kernel.py");
+    let run = |verb: &str| {
+        // The kernel is older than its call for random numbers, and the files that were before it are not there.
+        let script = format!("mount -t tmpfs tmpfs /dev || exit 99; exec python3 {filter} \"$0\" {verb}");
+        host.command("/usr/bin/unshare", &["-m", "/bin/sh", "-c", &script, PROGRAM]).output().ok()
+    };
+    let Some(out) = run("self check --json --lang zh").filter(|out| [Some(0), Some(2)].contains(&out.status.code()))
+    else {
+        println!("skipped: this user can mount nothing, or there is no python3 or no filter");
+        return;
+    };
+    let (said, code) = read(&out);
+    assert_eq!((state(&said, "system").0, code), ("fault", Some(2)), "{said}");
+    assert!(state(&said, "system").1.contains("随机数") && next(&said, "system").contains("/dev"), "{said}");
+    for (verb, words) in [
+        ("demo --headless --bills 12 --lang zh", "本机无法提供随机数"),
+        ("demo --headless --bills 12 --lang en", "this host gives no random numbers"),
+    ] {
+        let out = run(verb).unwrap();
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && said.contains(words), "{:?}: {said}", out.status);
+        assert!(!said.contains("panicked"), "{said}");
+    }
 }
 
 #[test]

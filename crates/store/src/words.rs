@@ -14,15 +14,21 @@ const TEXTS: &[(&str, &str)] = &[
     ("{} would not be the same; nothing was pruned", "{} 会与清除前不同；未清除任何内容"),
     ("{}: the disk is full: free some space, nothing was changed", "{}：磁盘已满：请腾出空间；未作任何更改"),
     (
-        "{}: not permitted: check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed",
-        "{}：权限不足：请检查属主和权限（其他原因见 `skydeck self check`）；未作任何更改",
+        "{}: check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed",
+        "{}：请检查属主和权限（其他原因见 `skydeck self check`）；未作任何更改",
     ),
     (
         "{}: a limit on the size of files (`ulimit -f`) is in the way: raise it, nothing was changed",
         "{}：受文件大小限制（`ulimit -f`）：请调高；未作任何更改",
     ),
-    ("{}: the file system is read-only, nothing was changed", "{}：文件系统只读；未作任何更改"),
-    ("{}: the disk does not answer as it should, nothing was changed", "{}：磁盘异常；未作任何更改"),
+    (
+        "{}: name a directory that can be written (`--data DIR`, or XDG_STATE_HOME), nothing was changed",
+        "{}：请指定可写的目录（`--data 目录`，或 XDG_STATE_HOME）；未作任何更改",
+    ),
+    (
+        "{}: the disk does not answer as it should (`dmesg` tells more), nothing was changed",
+        "{}：磁盘异常（详见 `dmesg`）；未作任何更改",
+    ),
     // The directory.
     ("cannot be created: {}", "无法创建：{}"),
     ("cannot be looked at: {}", "无法查看：{}"),
@@ -249,9 +255,15 @@ mod tests {
                 "数据目录 /d：其他用户可以使用（权限 0755）：请执行 `chmod 700 /d`",
             ),
             (
-                "data directory /d: owner.lock: Permission denied (os error 13): not permitted: check the owner and mode \
+                "data directory /d: owner.lock: Permission denied (os error 13): check the owner and mode \
                  (`skydeck self check` tells what else denies it), nothing was changed",
-                "数据目录 /d：owner.lock：权限不足（系统错误 13）：权限不足：请检查属主和权限（其他原因见 `skydeck self check`）；\
+                "数据目录 /d：owner.lock：权限不足（系统错误 13）：请检查属主和权限（其他原因见 `skydeck self check`）；\
+                 未作任何更改",
+            ),
+            (
+                "data directory /d: owner.log: Read-only file system (os error 30): name a directory that can be written \
+                 (`--data DIR`, or XDG_STATE_HOME), nothing was changed",
+                "数据目录 /d：owner.log：文件系统只读（系统错误 30）：请指定可写的目录（`--data 目录`，或 XDG_STATE_HOME）；\
                  未作任何更改",
             ),
             (

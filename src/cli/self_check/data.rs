@@ -162,6 +162,12 @@ async fn engine(out: &Out, dir: &Path, pid: u32) -> Check {
         let words = out.t(": still the program from before an upgrade", "：仍是升级之前的程序");
         return Check::lacks("engine", format!("{said}{words}"), Place::new(dir).command("serve --end"));
     }
+    if is_another(pid) {
+        let other = show(&program.display().to_string(), 400);
+        let other = other.as_str();
+        let (en, zh) = (format!("{said}: another program, {other}"), format!("{said}：是另一个程序 {other}"));
+        return Check::lacks("engine", out.t(&en, &zh), Place::new(dir).command("serve --end"));
+    }
     let ahead = tokio::time::timeout(ANSWER, ahead(&dir.join(SOCKET))).await;
     match ahead {
         Err(_) => Check::lacks(
@@ -186,6 +192,16 @@ async fn engine(out: &Out, dir: &Path, pid: u32) -> Check {
                 Check::good("engine", said)
             }
         }
+    }
+}
+
+/// Whether a process runs another file than this one does; of another user's process the kernel does not tell.
+fn is_another(pid: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = |of: &str| std::fs::metadata(format!("/proc/{of}/exe")).ok().map(|file| (file.dev(), file.ino()));
+    match (file("self"), file(&pid.to_string())) {
+        (Some(own), Some(its)) => own != its,
+        _ => false,
     }
 }
 

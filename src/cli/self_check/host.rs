@@ -97,6 +97,10 @@ fn system(out: &Out) -> Check {
             out.t("this kernel is older than 3.10, which is the oldest it was tried on", "内核早于 3.10，未经测试");
         return Check::lacks("system", said, next);
     }
+    if let Err(stop) = boot::has_random_numbers() {
+        let next = out.t("mount /dev in this root or container", "在该根目录或容器中挂载 /dev");
+        return Check::bars("system", format!("{said}{}{}", out.t("; ", "；"), stop.spoken(out.lang).message), next);
+    }
     Check::good("system", said)
 }
 
@@ -169,33 +173,44 @@ fn clock(out: &Out) -> Check {
         let words = out.t(": before this program was made", "：早于本程序的发布时间");
         return Check::lacks("clock", format!("{now}{words}"), "timedatectl set-ntp true");
     }
-    let named = std::env::var("TZ").ok().filter(|name| !is_zone(name, Path::new(ZONES)));
+    if let Some((name, zone)) = boot::odd_zone() {
+        let (name, zone) = (crate::text::show(&name, 80).into_string(), zone.name());
+        let (en, zh) = (
+            format!("{now}; TZ={name} names no time zone, days are those of {zone}"),
+            format!("{now}；TZ={name} 不是时区名称，日期按 {zone}"),
+        );
+        return Check::lacks("clock", out.t(&en, &zh), "export TZ=Asia/Shanghai");
+    }
+    let named = std::env::var("TZ").ok().filter(|name| !is_kept(name, Path::new(ZONES)));
     if let Some(name) = named {
         let name = crate::text::show(&name, 80).into_string();
-        let words = out.t(" is no time zone that this host knows, dates are in UTC", " 不是本机认识的时区，日期按 UTC");
-        return Check::lacks("clock", format!("{now}; TZ={name}{words}"), "export TZ=Asia/Shanghai");
+        let words = out.t(
+            ": this host keeps no file of that zone, times are shown in UTC",
+            "：本机没有该时区的文件，时间按 UTC 显示",
+        );
+        let next = out.t("install tzdata, the files of time zones", "安装 tzdata（时区文件）");
+        return Check::lacks("clock", format!("{now}; TZ={name}{words}"), next);
     }
     let named = std::env::var_os("TZ").is_some_and(|set| !set.is_empty());
     let zone = if named { Some(crate::boot::zone().name().to_owned()) } else { iana_time_zone::get_timezone().ok() };
     let Some(zone) = zone else {
         let words = out.t("; the time zone has no name, dates are in UTC", "；没有时区名称，日期按 UTC");
-        return Check::lacks("clock", format!("{now}{words}"), "timedatectl set-timezone Asia/Shanghai");
+        let next = out.t(
+            "export TZ=Asia/Shanghai; for every user: timedatectl set-timezone Asia/Shanghai",
+            "export TZ=Asia/Shanghai；对所有用户：timedatectl set-timezone Asia/Shanghai",
+        );
+        return Check::lacks("clock", format!("{now}{words}"), next);
     };
     let words =
         out.t("; how far the server's is off: `skydeck env check`", "；与服务器时钟的偏差见 `skydeck env check`");
     Check::good("clock", format!("{now} {zone}{words}"))
 }
 
-/// Whether a value of `TZ` names a zone: a file of zones, or a rule such as `CST-8`. Anything else is taken for UTC without a word.
-fn is_zone(name: &str, zones: &Path) -> bool {
+/// Whether this host keeps a file of the zone that `TZ` names; without one it shows times in UTC.
+fn is_kept(name: &str, zones: &Path) -> bool {
     let name = name.trim_start_matches(':');
-    let letters = name.chars().take_while(char::is_ascii_alphabetic).count();
-    let rule = name.starts_with('<') || letters >= 3;
-    let offset =
-        name.get(letters..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || "+-".contains(c)));
     // A name within the files of zones stays within.
-    let file = !name.split('/').any(|part| part == "..") && zones.join(name).is_file();
-    name.is_empty() || file || (rule && (offset || name.starts_with('<')))
+    name.is_empty() || !name.split('/').any(|part| part == "..") && zones.join(name).is_file()
 }
 
 fn limits(out: &Out) -> Check {
@@ -299,15 +314,15 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_is_a_file_of_zones_or_a_rule() {
+    fn a_zone_is_kept_as_a_file_of_zones() {
         let zones = tempfile::tempdir().unwrap();
         std::fs::create_dir(zones.path().join("Asia")).unwrap();
         std::fs::write(zones.path().join("Asia/Shanghai"), "TZif").unwrap();
-        for name in ["", "Asia/Shanghai", ":Asia/Shanghai", "CST-8", "EST5EDT", "<+08>-8"] {
-            assert!(is_zone(name, zones.path()), "{name}");
+        for name in ["", "Asia/Shanghai", ":Asia/Shanghai"] {
+            assert!(is_kept(name, zones.path()), "{name}");
         }
-        for name in ["Nope/Nope", "Asia", "../zones", "CST", "8"] {
-            assert!(!is_zone(name, zones.path()), "{name}");
+        for name in ["Nope/Nope", "Asia", "../zones", "Europe/Paris"] {
+            assert!(!is_kept(name, zones.path()), "{name}");
         }
     }
 

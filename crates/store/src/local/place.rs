@@ -87,18 +87,25 @@ impl Place {
     /// An input or output error at opening, said with what to do.
     pub fn refused(&self, what: &str, e: &std::io::Error) -> StoreError {
         use std::io::ErrorKind as Kind;
+        let said = e.to_string();
+        // What we say ourselves of a file says what to do.
+        if e.kind() == Kind::Other && !said.contains("(os error ") {
+            return self.say(&format!("{what}: {said}; nothing was changed"));
+        }
         let advice = match e.kind() {
             Kind::StorageFull | Kind::QuotaExceeded => "the disk is full: free some space, nothing was changed",
             Kind::PermissionDenied => {
-                "not permitted: check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed"
+                "check the owner and mode (`skydeck self check` tells what else denies it), nothing was changed"
             }
             Kind::FileTooLarge => {
                 "a limit on the size of files (`ulimit -f`) is in the way: raise it, nothing was changed"
             }
-            Kind::ReadOnlyFilesystem => "the file system is read-only, nothing was changed",
-            _ => "the disk does not answer as it should, nothing was changed",
+            Kind::ReadOnlyFilesystem | Kind::NotADirectory | Kind::InvalidFilename => {
+                "name a directory that can be written (`--data DIR`, or XDG_STATE_HOME), nothing was changed"
+            }
+            _ => "the disk does not answer as it should (`dmesg` tells more), nothing was changed",
         };
-        self.say(&format!("{what}: {e}: {advice}"))
+        self.say(&format!("{what}: {said}: {advice}"))
     }
 
     /// Creates the directory for its owner alone, or checks that it is so. True when it was created.
