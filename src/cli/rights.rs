@@ -15,8 +15,9 @@ use crate::domain::env::Environment;
 use crate::domain::feed::{Feed, Turn};
 use crate::domain::operation::{Operation, shown_by};
 use crate::domain::plan::{Origin, Plan};
+use crate::domain::reason::fault_zh;
 use crate::domain::step::Verb;
-use crate::engine::ports::{Erp, ListAsk, ListPlace, PageQuery, Right};
+use crate::engine::ports::{Erp, Fault, FaultKind, ListAsk, ListPlace, PageQuery, Right};
 use crate::exit::{Exit, Stop};
 use crate::plan::render::RenderContext;
 use crate::text::show;
@@ -28,7 +29,7 @@ enum Reads {
     /// None is there, or none is shown to this user.
     None,
     /// The server refused it, or gave no answer.
-    Fault(String),
+    Fault(Fault),
 }
 
 /// What was found of one verb.
@@ -70,7 +71,7 @@ pub(super) async fn check(context: &Context, environment: &Environment, erp: &dy
 /// What came of trying what one plan needs.
 pub(super) struct Tried {
     /// Why its query failed.
-    pub query: Option<String>,
+    pub query: Option<Fault>,
     /// Nothing of it was refused.
     pub is_well: bool,
 }
@@ -151,7 +152,7 @@ async fn reads(erp: &dyn Erp, plan: &Plan) -> Reads {
     match erp.fetch_page(&query).await {
         Ok(page) if page.raw_rows > 0 => Reads::Rows,
         Ok(_) => Reads::None,
-        Err(fault) => Reads::Fault(fault.message),
+        Err(fault) => Reads::Fault(fault),
     }
 }
 
@@ -161,7 +162,10 @@ async fn listed(erp: &dyn Erp, feed: &Feed) -> Reads {
     let context = RenderContext { last_sync: None, now, zone_minutes: 480, page_size: 1, open: false };
     let request = match crate::plan::render::feed::request(feed, &context) {
         Ok(request) => request,
-        Err(error) => return Reads::Fault(error.to_string()),
+        Err(error) => {
+            let message = error.to_string();
+            return Reads::Fault(Fault { kind: FaultKind::Config, message, retry_after: None, evidence: None });
+        }
     };
     let at = match feed.pages.as_ref().map(|pages| &pages.by) {
         None => ListPlace::Whole,
@@ -172,7 +176,7 @@ async fn listed(erp: &dyn Erp, feed: &Feed) -> Reads {
     match erp.list(&ListAsk { request: &request, feed, at }).await {
         Ok(page) if page.records.is_empty() => Reads::None,
         Ok(_) => Reads::Rows,
-        Err(fault) => Reads::Fault(fault.message),
+        Err(fault) => Reads::Fault(fault),
     }
 }
 
@@ -190,6 +194,31 @@ async fn writes(environment: &Environment, erp: &dyn Erp, plan: &Plan, verb: &Ve
     }
 }
 
+/// What is said of a query that failed. The advice of a cause speaks of a run and of its plan: here is neither.
+pub(super) fn failed(out: &Out, fault: &Fault) -> String {
+    let FaultKind::Refused { cause, .. } = &fault.kind else { return in_words(out, &fault.message) };
+    let advice = out.causes.info(cause).map_or("", |info| info.advice_en.as_str());
+    let end = fault.message.len().checked_sub(advice.len());
+    let cut = end.and_then(|end| fault.message.split_at_checked(end));
+    let said = cut.filter(|(_, end)| end.eq_ignore_ascii_case(advice)).map_or(fault.message.as_str(), |(said, _)| said);
+    let said = in_words(out, said.trim_end_matches(". "));
+    if !is_of_the_user(fault) {
+        return said;
+    }
+    format!("{said}{}", out.t(". Have the right granted to this user", "；请管理员为该用户授权"))
+}
+
+/// Whether the ERP refuses the user, whatever is asked for.
+pub(super) fn is_of_the_user(fault: &Fault) -> bool {
+    matches!(&fault.kind, FaultKind::Refused { cause, .. } if matches!(cause.as_str(), "permission" | "licence"))
+}
+
+/// What the client says of a call that failed, in the reader's language.
+fn in_words(out: &Out, why: &str) -> String {
+    let why = show(why, 1000);
+    if out.is_zh() { fault_zh(why.as_str()) } else { why.into_string() }
+}
+
 fn say_reads(out: &Out, form: &str, plan: &Plan, found: &Reads) -> Result<(), Stop> {
     let (word, text) = match found {
         Reads::Rows => ("rows", out.t("bills are seen", "可以看到单据").to_owned()),
@@ -201,7 +230,7 @@ fn say_reads(out: &Out, form: &str, plan: &Plan, found: &Reads) -> Result<(), St
             )
             .to_owned(),
         ),
-        Reads::Fault(why) => ("refused", format!("! {}", out.colon("fails", "失败", show(why, 1000).as_str()))),
+        Reads::Fault(fault) => ("refused", format!("! {}", out.colon("fails", "失败", &failed(out, fault)))),
     };
     if out.json {
         out.object(&json!({
@@ -228,7 +257,7 @@ fn say_writes(out: &Out, form: &str, name: &str, found: &Writes) -> Result<(), S
             ("refused", words)
         }
         Writes::Tried(Right::Unclear(why)) => {
-            ("unclear", out.colon("cannot be decided", "无法判断", show(why, 1000).as_str()))
+            ("unclear", out.colon("cannot be decided", "无法判断", &in_words(out, why)))
         }
         Writes::NotAllowed => {
             let (en, zh) = (

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::classify::{Ask, read_form, transport_fault};
+use super::classify::{Ask, form_fault, read_form};
 use super::client::KingdeeErp;
 use super::transport::CallKind;
 use skydeck_core::domain::ids::FormId;
@@ -17,7 +17,7 @@ impl KingdeeErp {
             let body = json!({"data": {"FormId": form.as_str()}}).to_string().into_bytes();
             match self.call("QueryBusinessInfo", body, CallKind::Read).await {
                 Ok(reply) => read_form(&reply, self.reading(ask)),
-                Err(fault) => Err(transport_fault(&fault, ask)),
+                Err(fault) => Err(form_fault(&fault, ask)),
             }
         };
         let generation = self.ready().await?;

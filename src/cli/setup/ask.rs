@@ -46,6 +46,15 @@ impl<'a> Asker<'a> {
         Ok(Self { out, interrupts, left: ("nothing was written", "未写入任何内容") })
     }
 
+    /// How many lines of a list are seen at once above a question, at most `most`.
+    pub fn room(&self, most: usize) -> usize {
+        // The question itself, and what is said of the list.
+        const BESIDE: usize = 5;
+        let rows = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).map_or(0, |size| usize::from(size.ws_row));
+        // A terminal that does not say how large it is has 0.
+        if rows == 0 { most } else { rows.saturating_sub(BESIDE).clamp(BESIDE.min(most), most) }
+    }
+
     /// Says something.
     pub fn say(&self, en: &str, zh: &str) {
         self.out.note(self.out.t(en, zh));

@@ -32,7 +32,7 @@ const USUAL: [&str; 14] = [
 ];
 /// So many of them are taken where nobody chooses.
 const TAKEN: usize = 8;
-/// Lines of fields that are shown at once.
+/// Lines of fields that are shown at once, where the terminal has so many.
 const SHOWN: usize = 40;
 /// Kept by every plan, whatever is chosen.
 const KEPT: [&str; 4] = ["FBillNo", "FNumber", "FDocumentStatus", "FModifyDate"];
@@ -139,8 +139,9 @@ pub async fn chosen(asker: &mut Asker<'_>, form: &FormId, info: &FormInfo) -> Re
             && !KEPT.iter().any(|key| field.key.eq_ignore_ascii_case(key))
             && info.id_path.as_deref() != Some(field.key.as_str())
     };
+    let room = asker.room(SHOWN);
     let mut listed: Vec<&FormField> = usual.clone();
-    listed.extend(info.fields.iter().filter(rest).take(SHOWN.saturating_sub(usual.len())));
+    listed.extend(info.fields.iter().filter(rest).take(room.saturating_sub(usual.len())));
     show_fields(asker.out, &listed, usual.len());
     let all = info.fields.len();
     asker.say(
@@ -160,8 +161,15 @@ pub async fn chosen(asker: &mut Asker<'_>, form: &FormId, info: &FormInfo) -> Re
             let has = |field: &&FormField| {
                 field.key.to_lowercase().contains(&word) || field.name.to_lowercase().contains(&word)
             };
-            listed = info.fields.iter().filter(has).take(SHOWN).collect();
+            let found = info.fields.iter().filter(has).count();
+            listed = info.fields.iter().filter(has).take(room).collect();
             show_fields(asker.out, &listed, 0);
+            if let Some(more) = found.checked_sub(listed.len()).filter(|more| *more > 0) {
+                asker.say(
+                    &format!("… {more} more: a longer word finds fewer"),
+                    &format!("…… 还有 {more} 个：请用更长的词"),
+                );
+            }
             continue;
         }
         let words =

@@ -24,6 +24,7 @@ use super::args::EnvAdd;
 use super::context::Context;
 use super::environments::{greeted, not_signed_in};
 use super::out::Out;
+use super::rights;
 use crate::boot::{self, store_stop};
 use crate::config::EnvironmentConfig;
 use crate::domain::ids::FormId;
@@ -268,7 +269,7 @@ async fn first_query(out: &Out, erp: &dyn Erp) -> Result<(), Stop> {
     let (word, said) = match erp.fetch_page(&query).await {
         Ok(page) if page.raw_rows > 0 => ("rows", text(out.t("answered", "正常"))),
         Ok(_) => ("none", text(out.t("answered; this user is shown no currency", "正常；该用户看不到币别"))),
-        Err(fault) => ("refused", format!("! {}", in_words(out, &fault))),
+        Err(fault) => ("refused", format!("! {}", rights::failed(out, &fault))),
     };
     if out.json {
         out.object(&json!({"type": "first_query", "right": word, "text": said}))?;

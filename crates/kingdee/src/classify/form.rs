@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::is_text_401;
-use super::read::{Reading, http_fault, refused, session, worded};
+use super::read::{Ask, Reading, http_fault, refused, session, transport_fault, worded};
 use super::session::Loss;
-use crate::transport::HttpReply;
+use crate::transport::{HttpReply, TransportFault};
 use crate::wire::{Envelope, Reason, WireError, text_of};
 use skydeck_core::domain::bounds::{self, head};
 use skydeck_engine::ports::{Fault, FaultKind, FormField, FormInfo};
@@ -16,10 +16,24 @@ use skydeck_engine::ports::{Fault, FaultKind, FormField, FormInfo};
 const MOST: usize = 5_000;
 
 /// What to do where the fields are not told.
-const BY_HAND: &str = "Fields can be named by hand all the same";
+const UNTOLD: &str = "Check the server's version and its proxy";
+
+/// What to do where they are told too late: a description has no pages that could be smaller.
+const LATE: &str = "Reading is safe to repeat; raise `call_timeout` in `limits` of the environment";
 
 /// What to do where the server does not tell of the form.
 const WHICH: &str = "Check the id of the business object, and whether this user may see it";
+
+/// A description that did not come.
+pub fn form_fault(fault: &TransportFault, ask: Ask<'_>) -> Fault {
+    match fault {
+        TransportFault::TimedOut(_) => ask.fault(FaultKind::NoAnswer, &fault.to_string(), LATE),
+        TransportFault::TooLarge { .. } => ask.fault(FaultKind::TooLarge, &fault.to_string(), UNTOLD),
+        TransportFault::NotSent(_) | TransportFault::Broken(_) | TransportFault::Redirected { .. } => {
+            transport_fault(fault, ask)
+        }
+    }
+}
 
 /// Reads what a form is made of.
 pub fn read_form(reply: &HttpReply, reading: Reading<'_>) -> Result<FormInfo, Fault> {
@@ -38,7 +52,8 @@ pub fn read_form(reply: &HttpReply, reading: Reading<'_>) -> Result<FormInfo, Fa
         let said = status.errors.iter().map(Reason::message).find(|said| !said.is_empty());
         return Err(match (&fault.kind, said) {
             // No plan is at fault: there is none yet.
-            (FaultKind::Refused { .. }, Some(said)) => {
+            (FaultKind::Refused { .. }, said) => {
+                let said = said.unwrap_or("refused without a word");
                 Fault { retry_after: fault.retry_after, ..ask.fault(fault.kind, said, WHICH) }
             }
             _ => fault,
@@ -50,7 +65,7 @@ pub fn read_form(reply: &HttpReply, reading: Reading<'_>) -> Result<FormInfo, Fa
         read.map_err(|WireError(why)| ask.unreadable(&format!("the answer cannot be read: {why}"), &reply.body))?;
     let info = form(&value);
     if info.fields.is_empty() {
-        return Err(ask.fault(FaultKind::Unreadable, "the answer names no field of the form", BY_HAND));
+        return Err(ask.fault(FaultKind::Unreadable, "the answer names no field of the form", UNTOLD));
     }
     Ok(info)
 }
@@ -153,12 +168,13 @@ mod tests {
                 200,
                 "{\"Result\":{\"ResponseStatus\":{\"IsSuccess\":true},\"NeedReturnData\":[]}}",
                 "Unreadable",
-                "by hand",
+                "version",
             ),
             (200, "[[]]", "Unreadable", "names no field"),
             (200, "{\"Result\":{\"NeedReturnData\":{\"Entrys\":{\"Fields\":1}}}}", "Unreadable", "names no field"),
             (200, "\"401 Forbidden\"", "SessionLost", "Sign in again"),
             (200, refused, "Refused", "您没有权限"),
+            (200, r#"{"Result":{"ResponseStatus":{"IsSuccess":false}}}"#, "Refused", "whether this user may see it"),
             (404, "<html>", "Http", "path of the address"),
             (200, &"[".repeat(100_000), "Unreadable", "cannot be read"),
         ] {

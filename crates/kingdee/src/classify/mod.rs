@@ -10,7 +10,7 @@ mod read;
 mod session;
 mod write;
 
-pub use form::read_form;
+pub use form::{form_fault, read_form};
 pub use read::{Ask, Reading, http_fault, query_fault, read_query, transport_fault};
 pub use write::{Judged, Names, judge_write};
 

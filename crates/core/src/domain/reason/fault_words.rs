@@ -64,7 +64,10 @@ pub const NEXT: &[(&str, &str)] = &[
         "Check the id of the business object, and whether this user may see it",
         "请检查业务对象标识，以及该用户是否有权查看",
     ),
-    ("Fields can be named by hand all the same", "仍可手工填写字段"),
+    (
+        "Reading is safe to repeat; raise `call_timeout` in `limits` of the environment",
+        "读取可以重复：请在该环境的 `limits` 中加大 `call_timeout`",
+    ),
     (
         "Nothing read in this call is used; if it happens again, the server or a proxy mixes up answers",
         "本次读取的内容不采用；若再次发生，则是服务器或代理混淆了响应",
@@ -109,7 +112,7 @@ pub const NEXT: &[(&str, &str)] = &[
 ];
 
 /// Why a read failed, where the client says it in words of its own; `{}` stands for ids and numbers.
-const WHY: [(&str, &str); 10] = [
+const WHY: [(&str, &str); 11] = [
     ("the answer names no field of the form", "响应中没有该业务对象的字段"),
     ("the answer holds our own secret in place of an id", "响应在应为标识处写了我方密钥"),
     ("the answer holds no session id", "响应中没有会话标识"),
@@ -120,6 +123,7 @@ const WHY: [(&str, &str); 10] = [
     ("`{}` cannot be looked for: it holds what ends a filter", "`{}` 含有会结束过滤条件的字符，无法查找"),
     ("refused without a word (MsgCode {})", "拒绝，但未作说明（MsgCode {}）"),
     ("refused without a word (no MsgCode)", "拒绝，但未作说明（无 MsgCode）"),
+    ("refused without a word", "拒绝，但未作说明"),
 ];
 
 /// What the client says before the server's words, and behind them: a refused sign-in.
