@@ -331,7 +331,18 @@ pub(crate) mod tests {
             clock: None,
         });
         let (closed, consent) = (None, None);
-        RunRow { head, state, tally, collected, closed, flags: Vec::new(), consent, pruned: 0, op_unknown: false }
+        RunRow {
+            head,
+            state,
+            tally,
+            collected,
+            closed,
+            flags: Vec::new(),
+            consent,
+            pruned: 0,
+            op_unknown: false,
+            labels: Vec::new(),
+        }
     }
 
     /// A sum that closes: done, failed, unknown, not reached, waiting.

@@ -255,3 +255,67 @@ fn a_number_that_two_environments_hold_is_chosen_by_a_flag() {
     let (code, _, err) = said(&place.verb(&["bill", &number[..8]]));
     assert!(code == 2 && err.contains("give the whole number"), "{err}");
 }
+
+/// A form whose description does not come, in every way: what to do is said, and what is named by hand is proven by the query.
+#[test]
+fn a_form_that_is_not_told_says_what_to_do_and_fields_named_by_hand_are_tried_by_the_query() {
+    let place = Place::new(30);
+    let strikes = |faults: &str| {
+        place.sim.as_ref().unwrap().with_world(|world| world.add_faults(toml::from_str(faults).unwrap()));
+    };
+    let new = |lang: &str, more: &[&str]| {
+        let mut options = place.options();
+        *options.last_mut().unwrap() = lang.to_owned();
+        let mut verb = std::process::Command::new(place::PROGRAM);
+        said(&verb.args(["plan", "new", "--form", "SAL_OUTSTOCK"]).args(more).args(options).output().unwrap())
+    };
+    let named = ["--fields", "FDate,FCustomerID.FName"];
+    for (fault, words) in [
+        ("kind = \"garbage\"\ntimes = 4", "the answer cannot be read"),
+        ("kind = \"html\"\nstatus = 200\ntimes = 4", "a web page"),
+        ("kind = \"error\"\ncode = 2\ntext = \"您没有权限\"\ntimes = 4", "whether this user may see it"),
+        ("kind = \"truncate\"\nat = 300\ntimes = 4", "refused without a word"),
+    ] {
+        strikes(&format!("[[fault]]\non = [\"QueryBusinessInfo\"]\n{fault}"));
+        let (code, out, err) = new("en", &[]);
+        assert!(code == 1 && out.is_empty() && err.contains(words), "{fault}: {code} {err}");
+        assert!(err.contains("--fields FDate,FCustomerID.FName") && !err.contains("causes.toml"), "{err}");
+        let (code, out, err) = new("en", &named);
+        assert!(code == 0 && err.contains("are not checked against the form"), "{fault}: {code} {err}");
+        assert!(out.contains("\"FCustomerID.FName\"") && err.contains("query: bills are seen"), "{out}{err}");
+        let (code, out, err) = new("zh", &["--fields", "FNope"]);
+        assert!(code == 2 && out.is_empty() && err.contains("未能与业务对象核对"), "{fault}: {code} {err}");
+        assert!(
+            err.contains("未生成方案：ERP 拒绝其查询") && !err.contains(" failed: ") && !err.contains("重试"),
+            "{err}"
+        );
+        assert_eq!(new("zh", &[]).0, 1, "{fault}");
+    }
+    // Seen by the form's description, and not by its query: no usage is wrong.
+    strikes("[[fault]]\nkind = \"error\"\ncode = 2\ntext = \"您没有查看权限\"\non = [\"ExecuteBillQuery\"]");
+    let (code, out, err) = new("en", &[]);
+    assert!(code == 1 && out.is_empty() && err.contains("Have the right granted to this user"), "{code} {err}");
+    assert!(err.contains("no plan was made") && !err.contains("paused"), "{err}");
+}
+
+#[test]
+fn a_column_that_its_plan_has_lost_keeps_the_label_it_had_in_files() {
+    let place = Place::new(30);
+    assert!(matches!(said(&place.verb(&["run", PLAN, "-y", "--confirm", "test"])).0, 0 | 1));
+    let file = place.dir.path().join(format!("plans/{PLAN}.json"));
+    let mut plan: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for list in ["request", "response"] {
+        let columns = plan["source"][list].as_array_mut().unwrap();
+        let before = columns.len();
+        columns.retain(|column| column["label"] != "客户");
+        assert_eq!(columns.len() + 1, before, "{list}");
+    }
+    std::fs::write(&file, plan.to_string()).unwrap();
+    for (verb, name) in [(&["export", "--all"][..], "all.csv"), (&["report", "--filter", "no:*"], "all.html")] {
+        let path = place.dir.path().join(name).display().to_string();
+        let (code, _, err) = said(&place.verb(&[verb, &[&path]].concat()));
+        assert_eq!(code, 0, "{err}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("客户") && !text.contains("FCustomerID_FNumber"), "{text:.900}");
+    }
+}

@@ -244,7 +244,7 @@ fn not_written(out: &Out, error: &ExportError) -> Stop {
         ExportError::Exists(_) => {
             Stop::usage(format!("{said}{}", out.t(", or add --force to replace it", "，或加 --force 替换它")))
         }
-        ExportError::File { error, .. } if error.kind() == std::io::ErrorKind::NotFound => Stop::usage(said),
+        ExportError::Directory(_) | ExportError::NoDirectory(_) => Stop::usage(said),
         ExportError::File { .. } => Stop::new(Exit::Output, said),
     }
 }

@@ -127,6 +127,7 @@ impl Link for Store {
                     consent: None,
                     pruned: 0,
                     op_unknown: false,
+                    labels: Vec::new(),
                 };
                 Ok(Answer::Run(Some(Box::new(row))))
             }

@@ -126,6 +126,7 @@ impl Link for Store {
                 consent: None,
                 pruned: 0,
                 op_unknown: false,
+                labels: Vec::new(),
             })))),
             Query::Plans => Ok(Answer::Plans(Vec::new())),
             Query::Bills { page, .. } => {
@@ -354,4 +355,29 @@ async fn no_file_is_left_where_none_could_be_finished_and_one_that_is_there_stay
         assert_ne!(std::fs::read(&path).unwrap(), b"mine");
         std::fs::remove_file(&path).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_place_that_takes_no_file_is_named_with_what_to_do_about_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "mine").unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for (path, en, zh) in [
+        (at("."), "is a directory: add the name of a file", "是目录。请加上文件名"),
+        (at("none/r.xlsx"), "none: make it first, or choose another", "none。请先建立，或换一个目录"),
+        (at("file/r.xlsx"), "file: make it first, or choose another", "file。请先建立，或换一个目录"),
+        (PathBuf::from("/sys/r.xlsx"), "; choose a directory in which you may write", "；请选择有写入权限的目录"),
+    ] {
+        for force in [false, true] {
+            let wanted = Report { force, ..report(Form::Xlsx, &path) };
+            let store = Arc::new(Store { rows: 3, fails_at: None });
+            let error = to_file(store, &wanted, style(Language::En), None).await.unwrap_err();
+            assert!(error.to_string().contains(en) && error.said(Language::Zh).contains(zh), "{path:?}: {error:?}");
+        }
+    }
+    let full = |code| ExportError::File { path: "r.xlsx".into(), error: std::io::Error::from_raw_os_error(code) };
+    assert!(full(28).to_string().ends_with("free some space, or choose another disk"), "{}", full(28));
+    assert!(full(28).said(Language::Zh).ends_with("没有留下半个文件：请释放空间，或换一个磁盘"));
+    assert!(full(5).said(Language::Zh).ends_with('）'), "nothing is advised where nothing is known");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }

@@ -15,7 +15,7 @@ use skydeck_core::domain::query::{
     Answer, BODIES, BODY_SHOWN, Cursor, EnvRow, MOST_NUMBERS, Page, PageRequest, PlanRow, Query, Sample, Scope,
 };
 use skydeck_core::domain::reason::Reason;
-use skydeck_core::domain::run::{RunHead, StoppedRun};
+use skydeck_core::domain::run::{RunHead, RunRow, StoppedRun};
 use skydeck_core::domain::step::Blob;
 use skydeck_core::domain::story::RunOfBill;
 use skydeck_core::domain::time::Ts;
@@ -87,7 +87,7 @@ async fn from_store(shared: &Arc<Shared>, query: Query) -> Result<Answer, StoreE
         Query::Runs(page) => Ok(Answer::Runs(store.runs(None, &page).await?)),
         Query::RunLines { asked, page } => Ok(Answer::RunLines(store.run_lines(&asked, &page, now).await?)),
         Query::Stopped => Ok(Answer::Stopped(still_stopped(store.stopped_runs().await?, &plans, &envs, now))),
-        Query::Run(id) => Ok(Answer::Run(store.run(id).await?.map(Box::new))),
+        Query::Run(id) => Ok(Answer::Run(labelled(store, id).await?)),
         Query::Bills { scope, filter, page } => Ok(Answer::Bills(store.bills(scope.asked(&filter, &page, now)).await?)),
         Query::Sorted { scope, filter, sort, page } => {
             Ok(Answer::Bills(skydeck_store::sorted::page(store, scope.asked(&filter, &page, now), &sort).await?))
@@ -239,6 +239,17 @@ fn without_rows(plan: &Plan) -> Plan {
         table.rows.clear();
     }
     plan
+}
+
+/// A run with what its plan called its columns then: a plan that lost one since names it no more.
+async fn labelled(store: &dyn Store, run: RunId) -> Result<Option<Box<RunRow>>, StoreError> {
+    let Some(row) = store.run(run).await? else { return Ok(None) };
+    let Some(plan) = store.plan_of(&row.head.rev).await? else { return Ok(Some(Box::new(row))) };
+    let label = |name: &String| {
+        let column = plan.source.columns.iter().find(|column| column.key == *name);
+        column.map(|column| column.label.clone()).unwrap_or_default()
+    };
+    Ok(Some(Box::new(RunRow { labels: row.head.columns.iter().map(label).collect(), ..row })))
 }
 
 async fn plan_row(

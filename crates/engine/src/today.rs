@@ -196,7 +196,18 @@ mod tests {
             (RunState::AwaitingApproval, None)
         };
         let (tally, flags) = (Tally::default(), Vec::new());
-        RunRow { head, state, tally, collected: None, closed, flags, consent: None, pruned: 0, op_unknown: false }
+        RunRow {
+            head,
+            state,
+            tally,
+            collected: None,
+            closed,
+            flags,
+            consent: None,
+            pruned: 0,
+            op_unknown: false,
+            labels: Vec::new(),
+        }
     }
 
     fn by_schedule(opened: Ts) -> RunRow {

@@ -30,10 +30,18 @@ impl Part {
     /// One is there, or it cannot be begun.
     pub fn begin(path: &str, force: bool) -> Result<Self, ExportError> {
         let path = std::path::absolute(home(path)).unwrap_or_else(|_| home(path));
-        if path.is_dir() || (!force && path.symlink_metadata().is_ok()) {
-            return Err(ExportError::Exists(path.display().to_string()));
+        let named = |path: &Path| path.display().to_string();
+        if path.is_dir() {
+            return Err(ExportError::Directory(named(&path)));
+        }
+        if !force && path.symlink_metadata().is_ok() {
+            return Err(ExportError::Exists(named(&path)));
         }
         let dir = path.parent().unwrap_or_else(|| Path::new("/"));
+        // One that cannot be looked at is the system's to name.
+        if dir.metadata().map_or_else(|error| is_absent(&error), |there| !there.is_dir()) {
+            return Err(ExportError::NoDirectory(named(dir)));
+        }
         let mut temp = tempfile::Builder::new();
         temp.prefix(".skydeck-").suffix(".part").permissions(Permissions::from_mode(MODE));
         let temp = temp.tempfile_in(dir).map_err(|error| fault(&path, &error))?;
@@ -85,6 +93,10 @@ fn fault(path: &Path, error: &io::Error) -> ExportError {
         None => io::Error::new(error.kind(), without_made_file(&error.to_string()).to_owned()),
     };
     ExportError::File { path: path.display().to_string(), error }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn home(path: &str) -> PathBuf {

@@ -28,7 +28,7 @@ pub(crate) struct Head {
     pub plan: String,
     /// Names of its columns.
     pub names: Vec<String>,
-    /// What the plan calls them now, where it still has them.
+    /// What the plan calls them now; of one that it has lost, what it was last called, as far as that plan is kept.
     pub labels: Vec<String>,
 }
 
@@ -55,11 +55,15 @@ impl Heads {
             Some(row) => {
                 let (plan, names) = (row.head.plan, row.head.columns);
                 let columns = self.plans().await?.get(&plan).map_or(&[][..], Vec::as_slice);
-                let label = |name: &String| {
+                let now = |name: &String| {
                     let column = columns.iter().find(|column| column.key == *name || column.path == *name);
-                    column.map(|column| column.label.clone()).filter(|label| !label.is_empty()).unwrap_or(name.clone())
+                    column.map(|column| &column.label)
                 };
-                let labels = names.iter().map(label).collect();
+                let label = |(at, name): (usize, &String)| {
+                    let label = now(name).or(row.labels.get(at)).filter(|label| !label.is_empty());
+                    label.unwrap_or(name).clone()
+                };
+                let labels = names.iter().enumerate().map(label).collect();
                 let plan = if row.head.name.is_empty() { plan.to_string() } else { row.head.name };
                 Head { plan, names, labels }
             }

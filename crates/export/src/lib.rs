@@ -68,14 +68,34 @@ pub enum ExportError {
     /// A file of that name is there.
     #[error("{0} is there already: choose another name")]
     Exists(String),
+    /// What was named is a directory.
+    #[error("{0} is a directory: add the name of a file")]
+    Directory(String),
+    /// It would stand in a directory that is not there.
+    #[error("there is no directory {0}: make it first, or choose another")]
+    NoDirectory(String),
     /// The file.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}{}", next(error).0)]
     File {
         /// Which.
         path: String,
         /// Why.
         error: io::Error,
     },
+}
+
+/// What to do about a disk that does not take a file.
+fn next(error: &io::Error) -> (&'static str, &'static str) {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ("; choose a directory in which you may write", "；请选择有写入权限的目录")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (
+            "; nothing of it was left there: free some space, or choose another disk",
+            "；没有留下半个文件：请释放空间，或换一个磁盘",
+        ),
+        _ => ("", ""),
+    }
 }
 
 impl ExportError {
@@ -86,7 +106,11 @@ impl ExportError {
             Self::Link(error) => format!("未导出：{}", error.zh()),
             Self::WrongAnswer => "未导出：引擎返回的不是单据列表".to_owned(),
             Self::Exists(path) => format!("未导出：{path} 已存在。请换一个文件名"),
-            Self::File { path, error } => format!("未导出：{path}：{}", system_words::chinese(&error.to_string())),
+            Self::Directory(path) => format!("未导出：{path} 是目录。请加上文件名"),
+            Self::NoDirectory(dir) => format!("未导出：没有目录 {dir}。请先建立，或换一个目录"),
+            Self::File { path, error } => {
+                format!("未导出：{path}：{}{}", system_words::chinese(&error.to_string()), next(error).1)
+            }
         }
     }
 }

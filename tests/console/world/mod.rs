@@ -124,6 +124,7 @@ impl World {
                 consent: None,
                 pruned: 0,
                 op_unknown: false,
+                labels: vec![],
             });
         }
         let mut first = plan("sal-outstock-audit", "销售出库单审核");

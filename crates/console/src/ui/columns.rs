@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::words;
 use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::plan::Plan;
-use skydeck_core::domain::run::BillRow;
+use skydeck_core::domain::run::{BillRow, RunRow};
 
 /// Rows whose values tell how wide a column is.
 const LOOKED_AT: usize = 40;
@@ -191,11 +191,14 @@ fn is_day(text: &str) -> bool {
 
 /// Names of a row's columns.
 pub(crate) fn names<'a>(shared: &'a Shared, row: &BillRow) -> &'a [String] {
+    run_of(shared, row).map_or(&[], |r| r.head.columns.as_slice())
+}
+
+/// A row's run, where it is at hand.
+fn run_of<'a>(shared: &'a Shared, row: &BillRow) -> Option<&'a RunRow> {
     let live = shared.present.live().runs.get(&row.run).map(|r| &r.row);
-    let found = live
-        .or_else(|| shared.stored.as_deref().filter(|r| r.head.id == row.run))
-        .or_else(|| shared.plans.rows().iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run));
-    found.map_or(&[], |r| r.head.columns.as_slice())
+    live.or_else(|| shared.stored.as_deref().filter(|r| r.head.id == row.run))
+        .or_else(|| shared.plans.rows().iter().flat_map(|p| &p.last).find(|r| r.head.id == row.run))
 }
 
 /// The label of each column of a row's run; none for number, id and status, which the list shows by itself, and for all of
@@ -208,14 +211,18 @@ fn labels(shared: &Shared, row: &BillRow) -> Vec<(Option<String>, String)> {
         Some(plan) if fits(plan, row) => plan.source.columns.iter().map(|column| column.key.as_str()).collect(),
         Some(_) | None => return Vec::new(),
     };
-    let label = |name: &str, value: &String| {
+    // What a column was called that the plan has lost since.
+    let labels = run_of(shared, row).map_or(&[][..], |run| run.labels.as_slice());
+    let was = |at: usize| labels.get(at).map(String::as_str);
+    let label = |at: usize, name: &str, value: &String| {
         let column = plan.and_then(|plan| plan.source.columns.iter().find(|column| column.key == name));
         let path = column.map_or(name, |column| column.path.as_str());
         let own = *value == row.no || value == row.fid().as_str() || path.eq_ignore_ascii_case("FDocumentStatus");
         let shows = |label: &&str| !label.is_empty() && (shared.setup.unicode || label.is_ascii());
-        (!own).then(|| words::shown(column.map(|c| c.label.as_str()).filter(shows).unwrap_or(name)))
+        (!own).then(|| words::shown(column.map(|c| c.label.as_str()).or(was(at)).filter(shows).unwrap_or(name)))
     };
-    names.iter().zip(&row.columns).map(|(name, value)| (label(name, value), (*name).to_owned())).collect()
+    let values = names.iter().zip(&row.columns).enumerate();
+    values.map(|(at, (name, value))| (label(at, name, value), (*name).to_owned())).collect()
 }
 
 /// Whether a row of a run that is not at hand has the columns that its plan has now: as many, with number and id where they

@@ -132,6 +132,7 @@ impl RunLive {
             consent: None,
             pruned: 0,
             op_unknown: false,
+            labels: Vec::new(),
         })
     }
 

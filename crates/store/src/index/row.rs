@@ -116,6 +116,7 @@ pub fn run_row(rec: RunRec, live: &RunLiveRec) -> RunRow {
         flags: rec.f,
         consent: rec.k,
         op_unknown: rec.u,
+        labels: Vec::new(),
     }
 }
 

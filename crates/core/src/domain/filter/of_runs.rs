@@ -202,6 +202,7 @@ mod tests {
             consent: None,
             pruned: 0,
             op_unknown: false,
+            labels: vec![],
         }
     }
 

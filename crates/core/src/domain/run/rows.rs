@@ -116,6 +116,10 @@ pub struct RunRow {
     /// Audit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub op_unknown: bool,
+    /// What the plan of its revision calls each column of its head; empty where that plan is not kept, and in lists of runs:
+    /// only the answer about one run says it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// A run that nobody at a console saw end by itself, or fail to read its bills, and after which none of its plan went
