@@ -225,7 +225,7 @@ impl Booted {
                 Ok(true) => return Ok(Self::elsewhere(socket, link, None)),
                 // The owner may be starting (or recovering), and binds its socket last.
                 Ok(false) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
-                Ok(false) => return Err(store_stop(held)),
+                Ok(false) => return Err(silent(held)),
                 Err(error) => {
                     let (en, zh) = (format!("{held}; {error}"), format!("{}；{}", held.zh(), error.zh()));
                     return Err(Stop::both(Exit::Refused, en, zh));
@@ -448,4 +448,21 @@ async fn open(setup: &Setup, say: impl Fn(&str) + Send + 'static) -> Result<Resu
 /// The thread that opened the store ended before it had.
 fn opening(why: &tokio::task::JoinError) -> Stop {
     Stop::system(Exit::Refused, "opening the store", "打开存储", why)
+}
+
+/// That whoever holds the directory answers nobody. It may be making its index anew, and binds its socket last.
+fn silent(held: StoreError) -> Stop {
+    let (en, zh) = (held.to_string(), held.zh());
+    let waits = match &held {
+        StoreError::Held { who, .. } => who != "doctor",
+        _ => false,
+    };
+    if !waits {
+        return store_stop(held);
+    }
+    Stop {
+        message: format!("{en}; it does not answer yet: where it is still opening its records, wait and ask again"),
+        zh: Some(format!("{zh}；它尚未响应：若仍在打开记录（升级、重建索引），请稍候再试")),
+        ..store_stop(held)
+    }
 }

@@ -4,8 +4,10 @@ use crate::world::*;
 use skydeck::domain::command::{Command, Receipt};
 use skydeck::domain::forecast::{Named, What};
 use skydeck::domain::ids::PlanId;
+use skydeck::domain::query::Query;
+use skydeck::domain::time::Ts;
 use skydeck::ui::msg::{Effect, Msg};
-use skydeck::ui::{Lang, Start, UiConfig};
+use skydeck::ui::{Lang, Start, UiConfig, update};
 
 #[test]
 fn the_runs_of_a_plan_lead_to_its_runs_of_the_span_also_after_another_number_led_to_bills() {
@@ -160,4 +162,27 @@ fn a_plan_that_has_run_is_not_said_to_have_no_run_yet_where_none_is_in_view() {
     assert!(screen.contains("未选中运行") && !screen.contains("还没有运行"), "{screen}");
     c.keys("3");
     assert!(!text(&c).contains("未选中运行"), "3 brings the newest into view: {}", text(&c));
+}
+
+/// An engine that is gone, or cannot read: the picture gets old, and asking for it again and again would keep a processor busy.
+#[test]
+fn a_picture_that_cannot_be_made_again_is_asked_for_once_in_five_minutes() {
+    let mut c = Console::new(World::new(false), Lang::En, (120, 36));
+    c.keys("0");
+    c.send(Msg::EngineGone(Some("the engine ended".into())));
+    let mut asked = 0;
+    for _ in 0..11 {
+        c.now = Ts(c.now.0 + 60_000);
+        let mut effects = update(&mut c.model, Msg::Now(c.now));
+        for _ in 0..100 {
+            let today = effects.iter().find_map(|effect| match effect {
+                Effect::Ask(ticket, Query::Today(_)) => Some(*ticket),
+                _ => None,
+            });
+            let Some(ticket) = today else { break };
+            asked += 1;
+            effects = update(&mut c.model, Msg::Answered(ticket, Err("the engine ended".into())));
+        }
+    }
+    assert!((1..=3).contains(&asked), "asked {asked} times in 11 minutes");
 }

@@ -90,3 +90,24 @@ fn nothing_is_decided_on_the_page_that_shows_what_would_be_sent() {
     c.keys("y");
     assert_eq!(orders(&c).len(), before + 1, "{}", text(&c));
 }
+
+#[test]
+fn of_several_numbers_it_is_said_how_many_were_found_and_which_one_the_erp_was_asked_about() {
+    for (lang, found, asked) in [
+        (Lang::Zh, "找到 0 张；4 个单号从未读取：NO-1 NO-2 NO-3 …", "各方案对 NO-1 的说明"),
+        (
+            Lang::En,
+            "0 bills found; 4 of these numbers were never read: NO-1 NO-2 NO-3 …",
+            "What each plan says of NO-1,",
+        ),
+    ] {
+        let mut c = Console::new(World::new(false), lang, (100, 30));
+        c.keys("b");
+        c.send(Msg::Paste("NO-1\nNO-2\nNO-3\nNO-4".to_owned()));
+        c.wait(500);
+        assert!(text(&c).contains(found), "{}", text(&c));
+        c.keys("<Enter>");
+        c.wait(500);
+        assert!(text(&c).contains(asked), "{}", text(&c));
+    }
+}

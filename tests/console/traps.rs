@@ -370,3 +370,27 @@ fn what_was_resolved_is_counted_asked_and_can_be_put_back() {
     assert_eq!(reopened, expected);
     assert_eq!(name_of(Action::Reopen), "reopen");
 }
+
+/// A store that is being opened, or whose index is made anew: nobody knows yet what is in it.
+#[test]
+fn nothing_is_said_of_what_is_not_read_yet_while_the_store_is_being_opened() {
+    for (lang, none, said) in [
+        (Lang::En, "No unfinished run", "the records are being opened"),
+        (Lang::Zh, "没有进行中的运行", "正在打开记录"),
+    ] {
+        let mut world = World::new(false);
+        world.empty = true;
+        let mut c = Console::new(world, lang, SIZE);
+        c.keys("2");
+        assert!(text(&c).contains(none), "{}", text(&c));
+        c.send(Msg::Opening("rebuilding".into()));
+        for pane in ["2", "3"] {
+            c.keys(pane);
+            assert!(!text(&c).contains(none), "{pane}: {}", text(&c));
+            for key in ["a", "R"] {
+                c.keys(key);
+                assert!(text(&c).contains(said), "{pane} {key}: {}", text(&c));
+            }
+        }
+    }
+}

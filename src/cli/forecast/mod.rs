@@ -133,6 +133,9 @@ fn show(out: &Out, plan: &PlanForecast) -> std::io::Result<()> {
         let alert = words::alert(out.lang, &found.finding);
         out.line(&format!("  ! {}", out.colon(alert, alert, &words::found(&says, found))))?;
     }
+    if plan.lines.is_empty() {
+        out.line(&format!("  {}", words::nothing_yet(out.lang)))?;
+    }
     for line in &plan.lines {
         let (by, standing) = (words::forecaster(out.lang, line.by), words::standing(out.lang, line.standing));
         let did = words::record(out.lang, line.by, &line.record).map_or_else(String::new, |did| format!("  {did}"));

@@ -267,9 +267,6 @@ fn unlock(model: &mut Model, effects: &mut Vec<Effect>) {
         let why = Reason::AlwaysReadOnly { env: env.id };
         let text = words::reason_words(shared, &why);
         shared.note(true, text);
-    } else if !env.read_only {
-        let text = fill(shared.t().not_read_only, &[env.id.as_str()]);
-        shared.note(false, text);
     } else if shared.unlocked_for(&env.id).is_some() {
         let said = shared.t().locked;
         shared.submit(Command::Lock { env: env.id }, Sent::Said(said), effects);

@@ -191,7 +191,7 @@ mod tests {
                 other => panic!("{other:?}"),
             };
             assert_eq!((words, read.strays.len()), (want, 0), "{typed}");
-            let said = read.filter.said(Language::Zh, |name| cause_said(&causes, Language::Zh, name));
+            let said = read.filter.said(Language::Zh, |_, name| cause_said(&causes, Language::Zh, name));
             assert!(said.starts_with("可能:") && !said.contains("validation"), "{said}");
         }
     }

@@ -15,6 +15,7 @@ pub(crate) enum Obstacle {
     CannotPauseYet,
     RunEnded,
     NoEnvironment,
+    NotReadOnly,
     NothingChosen,
     NoBillHere,
     AllSelected,
@@ -38,6 +39,8 @@ pub(crate) enum Obstacle {
     NoCallHere,
     NothingResolved,
     NoAlarmHere,
+    /// The store is being opened.
+    Opening,
 }
 
 impl Obstacle {
@@ -56,6 +59,7 @@ impl Obstacle {
             Self::CannotPauseYet => "the run calls nothing now; what it waits for is seen in the queue ({})",
             Self::RunEnded => "the run has ended; its bills are in Results ({})",
             Self::NoEnvironment => "no environment is configured; Plans ({}) says what is missing",
+            Self::NotReadOnly => "this environment is not read-only; Today ({}) lists all of them",
             Self::NothingChosen => "no bill or group is under the cursor; the ledger ({}) has what is unresolved",
             Self::NoBillHere => "no bill is under the cursor; {} opens what is",
             Self::AllSelected => "all that match are selected already; {} clears it",
@@ -79,6 +83,7 @@ impl Obstacle {
             Self::NoCallHere => "this line has no request and response; {} shows those of all calls",
             Self::NoAlarmHere => "what this row says is certain, or no alarm; {} goes to the first row",
             Self::NothingResolved => "nothing was resolved here; {} finds a resolved bill by its number",
+            Self::Opening => "the records are being opened, the top line says how far; {} shows the keys",
         }
     }
 
@@ -89,6 +94,7 @@ impl Obstacle {
             Self::CannotPauseYet => "本次运行现在不调用；在队列页（{}）查看它在等什么",
             Self::RunEnded => "本次运行已结束；单据见结果页（{}）",
             Self::NoEnvironment => "没有配置环境；缺什么见方案页（{}）",
+            Self::NotReadOnly => "此环境不是只读环境；全部环境见今日页（{}）",
             Self::NothingChosen => "光标处没有单据或分组；遗留单据见遗留页（{}）",
             Self::NoBillHere => "光标处没有单据；按 {} 打开光标处",
             Self::AllSelected => "匹配的已全部勾选；按 {} 取消",
@@ -112,6 +118,7 @@ impl Obstacle {
             Self::NoCallHere => "此行没有请求与响应；按 {} 展开全部",
             Self::NoAlarmHere => "此行不是推测的告警；按 {} 到第一行",
             Self::NothingResolved => "此处没有办结过；按 {} 按单号查找已办结的单据",
+            Self::Opening => "正在打开记录，进度见第一行；按 {} 查看按键",
         }
     }
 
@@ -119,7 +126,7 @@ impl Obstacle {
     pub fn helps(self) -> Action {
         match self {
             Self::NoRun | Self::NothingListed | Self::NoOtherRun => Action::History,
-            Self::NothingWaits => Action::Today,
+            Self::NothingWaits | Self::NotReadOnly => Action::Today,
             Self::NoEnvironment | Self::NoPlan => Action::Plans,
             Self::CannotPauseYet | Self::PlanRuns => Action::Queue,
             Self::RunEnded => Action::Results,
@@ -138,6 +145,7 @@ impl Obstacle {
             Self::NotAPlan => Action::Last,
             Self::NoBillOpen | Self::NothingResolved => Action::Find,
             Self::NoCallHere => Action::Raw,
+            Self::Opening => Action::Help,
         }
     }
 }

@@ -21,6 +21,12 @@ pub(crate) fn possible(desk: &Desk, action: Action) -> bool {
 
 /// What is in the way of an action now; `None` where it can be done.
 pub(crate) fn obstacle(desk: &Desk, action: Action) -> Option<Obstacle> {
+    let opening = desk.shared.connection.opening().is_some();
+    // Nothing is known before the store is open: neither that no run waits, nor that no plan is there.
+    in_the_way(desk, action).map(|why| if opening { Obstacle::Opening } else { why })
+}
+
+fn in_the_way(desk: &Desk, action: Action) -> Option<Obstacle> {
     use Obstacle as O;
     let (shared, pane) = (&desk.shared, desk.pane());
     let run = shared.run_live();
@@ -40,7 +46,11 @@ pub(crate) fn obstacle(desk: &Desk, action: Action) -> Option<Obstacle> {
             None => Some(if shared.run.is_some() { O::RunEnded } else { O::NoRun }),
         },
         Action::Forecast => unless(shared.plan_row().is_some_and(|row| row.plan.is_ok()), O::NoPlan),
-        Action::Pace | Action::Unlock => unless(desk.env().is_some(), O::NoEnvironment),
+        Action::Pace => unless(desk.env().is_some(), O::NoEnvironment),
+        Action::Unlock => match desk.env() {
+            None => Some(O::NoEnvironment),
+            Some(env) => unless(env.read_only || env.always_read_only, O::NotReadOnly),
+        },
         Action::Retry | Action::Verify | Action::Resolve => unless(chosen(), O::NothingChosen),
         Action::Reopen => unless(pane.resolved().is_some() || !shared.own.to_reopen().is_empty(), O::NothingResolved),
         Action::Mark => unless(pane.bill(shared).is_some(), O::NoBillHere),

@@ -169,6 +169,14 @@ pub fn record(lang: Language, by: Forecaster, record: &Record) -> Option<String>
     (!parts.is_empty()).then(|| format!("{days}{}", parts.join(lang.t("; ", "；"))))
 }
 
+/// Of a plan that never ran.
+pub fn nothing_yet(lang: Language) -> &'static str {
+    lang.t(
+        "nothing is known yet: what is usual is learned from this plan's own runs",
+        "尚无推测：通常情况从此方案自己的运行中学习",
+    )
+}
+
 /// Whether a forecaster speaks, and why not.
 pub fn standing(lang: Language, standing: Standing) -> String {
     match (standing, lang) {

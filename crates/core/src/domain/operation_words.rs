@@ -360,6 +360,14 @@ pub fn column_names(slot: Slot) -> &'static [&'static str] {
     }
 }
 
+/// What people read in Chinese for the name that scripts have for a column.
+pub fn column_zh(name: &str) -> Option<&'static str> {
+    let slots =
+        [Slot::Waiting, Slot::Done, Slot::Already, Slot::Skipped, Slot::Failed, Slot::Unknown, Slot::NotReached];
+    let names = slots.into_iter().map(column_names).find(|names| names.first() == Some(&name))?;
+    names.iter().copied().find(|name| !name.is_ascii())
+}
+
 fn own_names(words: &Words, slot: Slot) -> [&'static str; 3] {
     match slot {
         Slot::Done => [words.script.done, words.zh.done, words.zh.done_short],

@@ -62,7 +62,7 @@ texts! {
     help_outcome_3_other help_outcome_6 help_outcome_4 help_outcome_5 help_outcomes help_prefix help_title history_none history_none_2 jump_date jump_oldest jump_title jump_what keys kind_fresh kind_range
     kind_retry kind_verify last_run latency latency_none latency_reads ledger_none ledger_none_2 left_waiting lock_short locked
     log_line log_none mark mark_none marked_fewer matched meaning modified more_groups n_due n_flying n_marked not_reached not_reached_short name next next_none no_answer no_decline
-    no_default no_later no_run no_run_in_view no_run_of_plan no_run_further not_now not_here not_read_only notices_none notices_title numbers numbers_hint likely listed listed_unknown listed_outside odd_answer
+    no_default no_later no_run no_run_in_view no_run_of_plan no_run_further not_now not_here notices_none notices_title numbers numbers_hint likely listed listed_unknown listed_outside odd_answer
     older_left_out oldest open operation pace pace_set pace_title palette_none palette_title paste_cut paste_too_long path path_wanted pause_breaker
     pause_canary pause_operator pause_stopped pause_store pause_unreachable pausing per_min per_minute per_s place
     plan plan_broken plan_never plans_none plans_none_2 policy policy_batch policy_no_submit policy_overlap

@@ -51,7 +51,8 @@ struct Found {
     done: bool,
     /// What the plans say of a number that no run has read.
     reach: Option<Vec<PlanReach>>,
-    asks_erp: bool,
+    /// The number that the ERP is asked about: of several, the first that no run has read.
+    asked: Option<String>,
     error: Option<String>,
 }
 
@@ -168,7 +169,10 @@ impl Find {
         }
         if !found.missing.is_empty() {
             let first = found.missing.iter().take(3).map(|no| words::shown(no)).collect::<Vec<_>>().join(" ");
-            return (Role::Warning, fill(t.find_missing, &[&format::count(found.missing.len() as u64), &first]));
+            let more = if found.missing.len() > 3 { " …" } else { "" };
+            let (n, missing) = (found.rows.len() as u64, found.missing.len() as u64);
+            let (n, missing) = (format::count(n), format::count(missing));
+            return (Role::Warning, fill(t.find_missing, &[&n, &missing, &format!("{first}{more}")]));
         }
         match (found.rows.len(), found.done) {
             (_, false) if self.entered => (Role::Accent, t.find_waits.to_owned()),
@@ -261,9 +265,10 @@ impl Overlay for Find {
                 }
                 self.entered = !self.found.done && self.number().is_some();
                 let missing = self.found.missing.first().cloned();
-                let number = missing.or_else(|| self.number()).filter(|_| self.found.done && !self.found.asks_erp);
+                let number =
+                    missing.or_else(|| self.number()).filter(|_| self.found.done && self.found.asked.is_none());
                 if let Some(number) = number {
-                    self.found.asks_erp = true;
+                    self.found.asked = Some(number.clone());
                     desk.shared.ask(Query::Reach(number), Asked::Reach, effects);
                 }
             }
@@ -343,10 +348,12 @@ impl Overlay for Find {
         let list = Rect { y: inside.y + 3, height: inside.height.saturating_sub(5), ..inside };
         match &self.found.reach {
             Some(rows) => {
-                pen.text(inside.x, inside.y + 1, inside.width, Role::Title, t.reach_title);
+                let asked = words::shown(self.found.asked.as_deref().unwrap_or_default());
+                let title = pen.glyphs.clip(&fill(t.reach_title, &[&asked]), usize::from(inside.width));
+                pen.text(inside.x, inside.y + 1, inside.width, Role::Title, &title);
                 self.draw_reach(shared, pen, list, rows);
             }
-            None if self.found.asks_erp => {
+            None if self.found.asked.is_some() => {
                 pen.text(inside.x, inside.y + 1, inside.width, Role::Accent, t.reach_asks);
             }
             None => {
@@ -360,12 +367,12 @@ impl Overlay for Find {
                 self.draw_rows(shared, pen, list);
             }
         }
-        let asks = self.found.done && self.found.rows.is_empty() && !self.found.asks_erp;
+        let asks = self.found.done && self.found.rows.is_empty() && self.found.asked.is_none();
         let enter = if asks { t.reach_ask } else { shared.lang.action(Action::Open).0 };
         let back = shared.lang.action(Action::Back).0;
         let keys = [("Enter".to_owned(), enter), ("Esc".to_owned(), back)];
         // Once the ERP was asked, Enter has nothing left to do.
-        let keys = if self.found.asks_erp { &keys[1..] } else { &keys[..] };
+        let keys = if self.found.asked.is_some() { &keys[1..] } else { &keys[..] };
         draw_keys(pen, inside.x, inside.bottom() - 1, inside.width, keys);
         caret
     }

@@ -113,6 +113,9 @@ impl Forecast {
             lines.push((if n == self.at { Role::Text } else { Role::Dim }, text));
         }
         lines.push((Role::Text, String::new()));
+        if plan.lines.is_empty() {
+            lines.push((Role::Dim, forecast_words::nothing_yet(lang).to_owned()));
+        }
         for line in &plan.lines {
             let (by, standing) =
                 (forecast_words::forecaster(lang, line.by), forecast_words::standing(lang, line.standing));

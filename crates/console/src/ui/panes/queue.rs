@@ -165,7 +165,10 @@ impl Pane for Queue {
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         let t = shared.t();
         let Some(run) = shown_run(shared) else {
-            empty(pen, parts.list, &[t.queue_none, t.queue_none_2]);
+            // As long as the store is being opened nobody knows whether a run is unfinished.
+            let opening = shared.connection.opening().is_some();
+            let words: &[&str] = if opening { &[t.reading] } else { &[t.queue_none, t.queue_none_2] };
+            empty(pen, parts.list, words);
             return None;
         };
         let above = queue_health::rows_above(parts);

@@ -78,7 +78,9 @@ impl Pane for Results {
     fn draw(&self, shared: &Shared, pen: &mut Pen<'_>, parts: &Parts) -> Option<u64> {
         let t = shared.t();
         if shared.run.is_none() {
-            empty(pen, parts.list, &[t.results_none, t.results_none_2]);
+            let opening = shared.connection.opening().is_some();
+            let words: &[&str] = if opening { &[t.reading] } else { &[t.results_none, t.results_none_2] };
+            empty(pen, parts.list, words);
             return None;
         }
         let row = shared.run_row();

@@ -27,6 +27,7 @@ use skydeck_core::domain::forecast::Named;
 use skydeck_core::domain::ids::{PlanId, RunId};
 use skydeck_core::domain::query::{Answer, Query};
 use skydeck_core::domain::run::RunState;
+use skydeck_core::domain::time::Ts;
 use skydeck_core::domain::today::Today as Day;
 use skydeck_core::domain::transition::{BillChange, Change};
 
@@ -46,6 +47,8 @@ const SAME_LOOK: Duration = Duration::from_secs(30 * 60);
 pub(super) struct Today {
     day: Option<Box<Day>>,
     asked: Option<Ticket>,
+    /// When it was last asked: where no answer comes the picture stays old, and is asked for no sooner for it.
+    tried: Ts,
     /// What the answer that is waited for is about.
     asked_range: Option<Range>,
     /// Whether facts came after the answer.
@@ -348,14 +351,14 @@ impl Pane for Today {
             self.looked = Some(left);
             self.stale = true;
         }
-        let old = self.day.as_ref().is_none_or(|day| shared.now.since(day.at) >= OLD);
+        let old = self.day.as_ref().is_none_or(|day| shared.now.since(day.at.max(self.tried)) >= OLD);
         let wanted = self.day.is_none() || (self.stale && asking.quiet) || old;
         if !wanted || self.asked.is_some() || (self.day.is_none() && self.error.is_some() && !self.stale) {
             return None;
         }
         let range = self.range();
         let ticket = (asking.ticket)();
-        (self.stale, self.asked, self.asked_range) = (false, Some(ticket), Some(range));
+        (self.stale, self.asked, self.asked_range, self.tried) = (false, Some(ticket), Some(range), shared.now);
         Some((ticket, Query::Today(range.span(shared, self.looked.as_ref()))))
     }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use skydeck_core::domain::bill::Slot;
 use skydeck_core::domain::command::Command;
-use skydeck_core::domain::filter::Filter;
+use skydeck_core::domain::filter::{Filter, Key as FilterKey};
 use skydeck_core::domain::ids::{EnvId, PlanId, RunId};
 use skydeck_core::domain::live::{EnvPulse, Pulse, RunLive};
+use skydeck_core::domain::operation_words;
 use skydeck_core::domain::query::{EnvRow, LedgerGroup, PlanRow, Query};
 use skydeck_core::domain::run::{RunRow, RunState};
 use skydeck_core::domain::time::Ts;
@@ -162,10 +163,13 @@ impl Shared {
         filter.resolved(&self.setup.site, self.now)
     }
 
-    /// A filter as people read it: keys, causes and words of the calendar in their language.
+    /// A filter as people read it: keys, causes, outcomes and words of the calendar in their language.
     pub fn said(&self, filter: &Filter) -> String {
         let lang = self.lang.language();
-        filter.said(lang, |name| super::filter_words::cause_said(&self.setup.causes, lang, name))
+        filter.said(lang, |key, name| match key {
+            FilterKey::Status => lang.t(None, operation_words::column_zh(name)).map(str::to_owned),
+            _ => super::filter_words::cause_said(&self.setup.causes, lang, name),
+        })
     }
 
     /// Gives an order.

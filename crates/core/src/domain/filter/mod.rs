@@ -353,23 +353,23 @@ pub(super) fn like(text: &str, pattern: &str) -> bool {
 }
 
 impl Filter {
-    /// As it is written in one language; the words of people stand as they were typed. `causes`: what people read for the
-    /// name of a cause, where there is such a word.
-    pub fn said(&self, lang: Language, causes: impl Fn(&str) -> Option<String>) -> String {
+    /// As it is written in one language; the words of people stand as they were typed. `read`: what people read for the
+    /// name of a cause or an outcome, where there is such a word.
+    pub fn said(&self, lang: Language, read: impl Fn(Key, &str) -> Option<String>) -> String {
         let terms = self.terms.iter().map(|term| {
             let not = if term.not { "-" } else { "" };
-            format!("{not}{}", term.test.said(lang, &causes))
+            format!("{not}{}", term.test.said(lang, &read))
         });
         terms.collect::<Vec<_>>().join(" ")
     }
 }
 
 impl Test {
-    fn said(&self, lang: Language, causes: &impl Fn(&str) -> Option<String>) -> String {
+    fn said(&self, lang: Language, read: &impl Fn(Key, &str) -> Option<String>) -> String {
         match self {
-            Self::Is(key @ (Key::Cause | Key::Likely), words) => {
+            Self::Is(key @ (Key::Cause | Key::Likely | Key::Status), words) => {
                 let words: Vec<String> =
-                    words.iter().map(|word| causes(word).unwrap_or_else(|| word.clone())).collect();
+                    words.iter().map(|word| read(*key, word).unwrap_or_else(|| word.clone())).collect();
                 keyed(keys::name_of(Ask::Words(*key), lang), &words.join(","))
             }
             Self::Is(key, words) => keyed(keys::name_of(Ask::Words(*key), lang), &words.join(",")),
@@ -405,7 +405,7 @@ fn keyed(name: &str, value: &str) -> String {
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.said(Language::En, |_| None))
+        f.write_str(&self.said(Language::En, |_, _| None))
     }
 }
 

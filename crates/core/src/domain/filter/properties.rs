@@ -95,7 +95,7 @@ proptest! {
         let filter = Filter::parse(&en).unwrap();
         prop_assert_eq!(&Filter::parse(&zh).unwrap(), &filter, "{} {}", en, zh);
         for lang in [Language::En, Language::Zh] {
-            let said = filter.said(lang, |_| None);
+            let said = filter.said(lang, |_, _| None);
             prop_assert_eq!(&Filter::parse(&said).unwrap(), &filter, "{}", said);
         }
         let zone: Zone = "Europe/Berlin".parse().unwrap();
@@ -112,7 +112,7 @@ proptest! {
     fn no_text_is_read_in_two_ways(text in "[-a-z:：~\"*,，.<>= 0-9日期原因]{0,24}") {
         if let Ok(filter) = Filter::parse(&text) {
             for lang in [Language::En, Language::Zh] {
-                let said = filter.said(lang, |_| None);
+                let said = filter.said(lang, |_, _| None);
                 prop_assert_eq!(Filter::parse(&said), Ok(filter.clone()), "{} {}", text, said);
             }
         }

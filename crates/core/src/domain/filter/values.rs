@@ -68,7 +68,7 @@ impl Stray {
     /// A word, with the nearest of the values there are.
     pub fn of(key: Key, word: &str, values: &[String]) -> Self {
         let names: Vec<&str> = values.iter().map(String::as_str).collect();
-        let near = nearest(word, &names).map(str::to_owned);
+        let near = nearest(word, &names).map(str::to_owned).or_else(|| holding(word, &names));
         Self { key: key.name().to_owned(), word: word.to_owned(), near }
     }
 
@@ -91,6 +91,18 @@ impl Stray {
     pub fn in_text(self, text: &str) -> FilterError {
         FilterFault::NoValueOf(self).in_text(text)
     }
+}
+
+/// What is meant by a part of a name: the one that holds it, or all that do.
+fn holding(word: &str, names: &[&str]) -> Option<String> {
+    const LEAST: usize = 2;
+    let part = word.to_lowercase();
+    if word.contains('*') || part.chars().count() < LEAST {
+        return None;
+    }
+    let mut held = names.iter().filter(|name| name.to_lowercase().contains(&part));
+    let first = held.next()?;
+    Some(if held.next().is_some() { format!("*{word}*") } else { (*first).to_owned() })
 }
 
 /// The names of all keys.
@@ -334,6 +346,19 @@ mod tests {
             ("outcome:没有的", vec![("没有的".to_owned(), None)]),
         ] {
             assert_eq!(strays(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_name_is_told_as_the_name_or_as_the_pattern_that_means_it() {
+        let plans = ["采购入库单审核（华东）", "采购入库单审核（华南）", "Outstock audit"].map(str::to_owned);
+        let near = |word: &str| Stray::of(Key::Plan, word, &plans).near;
+        assert_eq!(near("采购").as_deref(), Some("*采购*"));
+        assert_eq!(near("华南").as_deref(), Some("采购入库单审核（华南）"));
+        assert_eq!(near("OUTST").as_deref(), Some("Outstock audit"));
+        assert_eq!([near("o"), near("审*核"), near("别的")], [None, None, None]);
+        for word in ["采购", "华南"] {
+            assert!(plans.iter().any(|name| like(name, &near(word).unwrap())), "{word}");
         }
     }
 

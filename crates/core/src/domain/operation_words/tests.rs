@@ -81,3 +81,13 @@ fn no_word_means_two_columns() {
         }
     }
 }
+
+#[test]
+fn the_name_of_a_column_is_read_in_chinese_as_a_name_of_the_same_column() {
+    for (name, zh) in [("failed", "失败"), ("done", "已完成"), ("already", "此前已完成"), ("not_reached", "未轮到")]
+    {
+        assert_eq!(column_zh(name), Some(zh));
+    }
+    // What people typed, and an operation's own word, stand as they are.
+    assert_eq!(["audited", "失败", "B", "closed"].map(column_zh), [None; 4]);
+}
