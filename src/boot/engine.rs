@@ -453,11 +453,8 @@ fn opening(why: &tokio::task::JoinError) -> Stop {
 /// That whoever holds the directory answers nobody. It may be making its index anew, and binds its socket last.
 fn silent(held: StoreError) -> Stop {
     let (en, zh) = (held.to_string(), held.zh());
-    let waits = match &held {
-        StoreError::Held { who, .. } => who != "doctor",
-        _ => false,
-    };
-    if !waits {
+    // A `doctor` says of itself that it ends.
+    if !matches!(&held, StoreError::Held { who, .. } if who != "doctor") {
         return store_stop(held);
     }
     Stop {
