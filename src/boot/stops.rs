@@ -25,8 +25,8 @@ pub fn store_stop(error: StoreError) -> Stop {
     Stop::both(exit, error.to_string(), error.zh())
 }
 
-/// Refuses a host that gives no random numbers: ids of runs and keys of connections are made of them, and what makes those
-/// knows no way out but to end the process.
+/// Refuses a host that gives no random numbers: ids of runs, keys of connections and every table in memory are made with them,
+/// and what makes those knows no way out but to end the process.
 ///
 /// # Errors
 /// The kernel knows no call for them, and neither `/dev/random` nor `/dev/urandom` is there.

@@ -33,6 +33,10 @@ pub fn main() -> ExitCode {
     // Whatever mask we were started under, we can read what we write; what others may is each file's own to say.
     let mask = rustix::process::umask(rustix::fs::Mode::empty());
     rustix::process::umask(mask & !rustix::fs::Mode::RWXU);
+    // Before anything that makes a table or an id.
+    if let Err(stop) = boot::has_random_numbers() {
+        return complain(stop, None);
+    }
     // A shell that asks for candidates runs the program as any other call does; nothing else may be done then.
     match complete::answer() {
         Ok(true) => return ExitCode::SUCCESS,
@@ -104,7 +108,6 @@ async fn run(cli: Cli) -> Result<u8, Stop> {
     let causes = Arc::new(boot::causes(&config, &paths.config_dir(), lang)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     boot::settable(&*clock, lang == Language::Zh)?;
-    boot::has_random_numbers().map_err(|stop| stop.spoken(lang))?;
     let mut context = Context { global, paths, config, causes, clock, known: Arc::default(), snapshot: None };
     let nowhere = look_for_data(&context, cli.verb.as_ref())?;
     if let Some(empty) = &nowhere {
