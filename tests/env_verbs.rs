@@ -274,7 +274,6 @@ fn a_form_that_is_not_told_says_what_to_do_and_fields_named_by_hand_are_tried_by
         ("kind = \"garbage\"\ntimes = 4", "the answer cannot be read"),
         ("kind = \"html\"\nstatus = 200\ntimes = 4", "a web page"),
         ("kind = \"error\"\ncode = 2\ntext = \"您没有权限\"\ntimes = 4", "whether this user may see it"),
-        ("kind = \"truncate\"\nat = 300\ntimes = 4", "refused without a word"),
     ] {
         strikes(&format!("[[fault]]\non = [\"QueryBusinessInfo\"]\n{fault}"));
         let (code, out, err) = new("en", &[]);
