@@ -47,7 +47,7 @@ impl<'a> Asker<'a> {
     }
 
     /// How many lines of a list are seen at once above a question, at most `most`.
-    pub fn room(&self, most: usize) -> usize {
+    pub fn room(most: usize) -> usize {
         // The question itself, and what is said of the list.
         const BESIDE: usize = 5;
         let rows = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).map_or(0, |size| usize::from(size.ws_row));

@@ -139,7 +139,7 @@ pub async fn chosen(asker: &mut Asker<'_>, form: &FormId, info: &FormInfo) -> Re
             && !KEPT.iter().any(|key| field.key.eq_ignore_ascii_case(key))
             && info.id_path.as_deref() != Some(field.key.as_str())
     };
-    let room = asker.room(SHOWN);
+    let room = Asker::room(SHOWN);
     let mut listed: Vec<&FormField> = usual.clone();
     listed.extend(info.fields.iter().filter(rest).take(room.saturating_sub(usual.len())));
     show_fields(asker.out, &listed, usual.len());

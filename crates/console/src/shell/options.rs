@@ -97,7 +97,7 @@ impl ShellError {
         match self {
             Self::NoTerminal(what) => {
                 let what = if *what == "standard input" { "标准输入" } else { "标准输出" };
-                format!("{what} 不是终端，而控制台需要终端：请在终端中运行，或改用命令（`skydeck help`）")
+                format!("{what}不是终端，而控制台需要终端：请在终端中运行，或改用命令（`skydeck help`）")
             }
             Self::DumbTerminal(term) => format!(
                 "TERM 为 `{term}`，该终端不能显示画面：请设置 TERM（例如 xterm-256color），或改用命令（`skydeck help`）"
