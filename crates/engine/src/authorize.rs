@@ -23,7 +23,15 @@ use skydeck_store::actions::{Deed, IDS, Phase};
 use super::Inner;
 use super::command_outcome::{About, CommandOutcome, concerned};
 use super::control::Shared;
-use super::forwarded::Given;
+
+/// Where an order was given, and its sender's role was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// On this machine.
+    Here,
+    /// On another one, where its sender has this role.
+    Elsewhere(Role),
+}
 
 /// The FIDs of the first rows.
 pub(super) fn ids(rows: &[BillRow]) -> Vec<String> {

@@ -15,19 +15,10 @@ use skydeck_store::actions::Phase;
 use skydeck_store::hosts::{Forwarded, FromAfar};
 
 use super::Inner;
-use super::authorize::audit_record;
+use super::authorize::{Given, audit_record};
 use super::command_outcome::{About, CommandOutcome};
 use super::control::Shared;
 use super::plans::Silent;
-
-/// Where an order was given, and its sender's role was looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Given {
-    /// On this machine.
-    Here,
-    /// On another one, where its sender has this role.
-    Elsewhere(Role),
-}
 
 /// Until a store that did not answer is asked for orders again.
 const AGAIN: Duration = Duration::from_secs(1);

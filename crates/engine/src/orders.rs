@@ -22,12 +22,11 @@ use skydeck_plan::render::{self, RenderContext, RenderError, feed};
 use skydeck_store::actions::{IDS, Phase};
 
 use super::Inner;
-use super::authorize::{audit_record, ids, with_reason};
+use super::authorize::{Given, audit_record, ids, with_reason};
 use super::collect::{self, Floor, What};
 use super::command_outcome::{About, CommandOutcome, OnCommit, bad_plan};
 use super::control::Shared;
 use super::dispatch::Dispatch;
-use super::forwarded::Given;
 use super::plans::Silent;
 use super::revision::{self, Group};
 use super::run_commands::Approval;
